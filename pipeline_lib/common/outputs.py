@@ -1,0 +1,42 @@
+"""Outputs appear whole or not at all: written under a temporary name, moved into place at the end."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target` that replaces it when the block ends without an exception.
+
+    Parameters
+    ----------
+    target : Path
+        The final file or folder. Its parent is created. What stood there stays untouched until the new one is whole.
+
+    Yields
+    ------
+    Path
+        Where to write: a path that does not exist yet, with the suffix of `target`. Whether it becomes a file or a
+        folder is the caller's choice.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{os.getpid()}.unfinished.{target.name}")
+    _remove(unfinished)
+    try:
+        yield unfinished
+        if target.is_dir():
+            _remove(target)
+        os.replace(unfinished, target)
+    finally:
+        _remove(unfinished)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
