@@ -95,3 +95,19 @@ def _keys_at(schema: Any, location: tuple[Any, ...]) -> list[str]:
         field = getattr(schema, "model_fields", {}).get(part)
         schema = field.annotation if field else None
     return list(getattr(schema, "model_fields", {}))
+
+
+def load_names(params_file: Path, key: str) -> list[str]:
+    """A top-level list of names, such as ``subjects``.
+
+    Raises
+    ------
+    InputError
+        If the key is missing, is no list of texts or numbers, or holds a name twice.
+    """
+    names = read_params(params_file).get(key)
+    if not isinstance(names, list) or not all(isinstance(name, (str, int)) for name in names):
+        raise InputError(f"{params_file}: {key} is {names!r}, must be a list of names")
+    if len(set(names)) < len(names):
+        raise InputError(f"{params_file}: {key} holds a name twice: {names}")
+    return [str(name) for name in names]

@@ -1,0 +1,94 @@
+"""A trained model is one folder: weights, what they mean, the history, and the parameters.
+
+``model.safetensors`` · ``model.json`` (shapes, channels, target) · ``history.csv`` · ``params.yaml`` (resolved).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from safetensors.torch import load_file, save_file
+
+from pipeline_lib.common.errors import InputError
+from pipeline_lib.encoders.params import EncoderParams
+from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.training.model import AlignmentModel, Shapes
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model's weights mean.
+
+    Attributes
+    ----------
+    protocol : {"intra", "inter"}
+    subject : str
+        Who was trained on (intra) or left out (inter).
+    trained_on : list of str
+    seed, best_epoch : int
+    shapes : Shapes
+    ch_names : list of str
+    sfreq : float or None
+        Hz; None for responses without a time axis.
+    tmin : float
+        Seconds from onset to the first sample.
+    whitening : str
+    target_view, target_layer, feature_scale : str
+    """
+
+    protocol: str
+    subject: str
+    trained_on: list[str]
+    seed: int
+    best_epoch: int
+    shapes: Shapes
+    ch_names: list[str]
+    sfreq: float | None
+    tmin: float
+    whitening: str
+    target_view: str
+    target_layer: str
+    feature_scale: str
+
+
+def save_run(
+    folder: Path, model: AlignmentModel, card: ModelCard, params: dict[str, Any], history: list[dict[str, float]]
+) -> None:
+    """Write a run folder; `folder` must not exist."""
+    folder.mkdir(parents=True)
+    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / "model.safetensors")
+    (folder / "model.json").write_text(json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    pd.DataFrame(history).to_csv(folder / "history.csv", index=False, float_format="%.6g", lineterminator="\n")
+
+
+def load_run(folder: Path) -> tuple[AlignmentModel, ModelCard, dict[str, Any]]:
+    """Rebuild the model of a run folder, in evaluation mode on the CPU.
+
+    Raises
+    ------
+    InputError
+        If the folder or one of its files is missing, of another format, or the weights do not fit.
+    """
+    try:
+        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or folder}: missing from the run folder; run 'dvc repro'") from None
+    if described.pop("format", None) != FORMAT:
+        raise InputError(f"{folder}/model.json: not a model of format {FORMAT}; train it again with 'dvc repro'")
+    card = ModelCard(**{**described, "shapes": Shapes(**described["shapes"])})
+    encoder = EncoderParams.model_validate(params["encoder"])
+    loss = LossParams.model_validate(params["loss"])
+    model = AlignmentModel(encoder, loss, card.shapes, card.feature_scale)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{folder}/model.safetensors: weights do not fit the model: {error}") from None
+    return model.eval(), card, params
