@@ -14,10 +14,21 @@ from tests.declarations import (
 )
 
 STAGES = declared_stages()
-ROOMS = (
-    "common recordings stimuli captioning features encoders objectives balancing training retrieval analysis phantom "
-    "commands"
-).split()
+ROOMS = [
+    "common",
+    "recordings",
+    "stimuli",
+    "captioning",
+    "features",
+    "encoders",
+    "objectives",
+    "balancing",
+    "training",
+    "retrieval",
+    "analysis",
+    "phantom",
+    "commands",
+]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -87,7 +87,9 @@ def _first_problem(section: str, schema: type[BaseModel], error: ValidationError
     if problem["type"] in ("literal_error", "enum"):
         choices = [choice.strip("'") for choice in problem["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         hint = did_you_mean(str(problem["input"]), choices)
-    return f"{key} is {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{'; ' + hint if hint else ''}"
+    return (
+        f"{key} is {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}{'; ' + hint if hint else ''}"
+    )
 
 
 def _keys_at(schema: Any, location: tuple[Any, ...]) -> list[str]:

@@ -94,9 +94,7 @@ def prepared_split(
     return train, valid
 
 
-def _card(
-    inputs: RunInputs, settings: Settings, store: EpochsStore, shapes: Shapes, seed: int, fit: Fit
-) -> ModelCard:
+def _card(inputs: RunInputs, settings: Settings, store: EpochsStore, shapes: Shapes, seed: int, fit: Fit) -> ModelCard:
     return ModelCard(
         protocol=inputs.protocol,
         subject=inputs.subject,

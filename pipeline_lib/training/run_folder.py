@@ -61,8 +61,12 @@ def save_run(
 ) -> None:
     """Write a run folder; `folder` must not exist."""
     folder.mkdir(parents=True)
-    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / "model.safetensors")
-    (folder / "model.json").write_text(json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8")
+    save_file(
+        {name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / "model.safetensors"
+    )
+    (folder / "model.json").write_text(
+        json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8"
+    )
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False, float_format="%.6g", lineterminator="\n")
 

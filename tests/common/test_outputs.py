@@ -1,0 +1,46 @@
+"""Outputs appear whole or not at all."""
+
+import pytest
+
+from pipeline_lib.common.outputs import written_whole
+
+
+def test_a_file_replaces_the_old_one_only_at_the_end(tmp_path):
+    target = tmp_path / "new" / "table.csv"
+    target.parent.mkdir()
+    target.write_text("old")
+    with written_whole(target) as unfinished:
+        unfinished.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), written_whole(target) as unfinished:
+        unfinished.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "leftover").touch()
+    with written_whole(target) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "model").touch()
+    assert [path.name for path in target.iterdir()] == ["model"]
+
+
+def test_a_read_only_file_can_be_replaced(tmp_path):
+    # DVC links outs from its cache read-only.
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    target.chmod(0o444)
+    with written_whole(target) as unfinished:
+        unfinished.write_text("new")
+    assert target.read_text() == "new"
