@@ -60,8 +60,9 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     card = _card(inputs, settings, store, model_shapes(data), seed, fit)
     with written_whole(out) as unfinished:
         save_run(unfinished, model, card, settings.as_dict(), fit.history)
-    best = fit.history[fit.best_epoch - 1]
-    return f"train {label}: {len(train)} samples, best epoch {fit.best_epoch}/{n_epochs}, validation loss {best['valid/loss']:.3f} -> {out}"
+    loss = fit.history[fit.best_epoch - 1]["valid/loss"]
+    best = f"best epoch {fit.best_epoch}/{n_epochs}, validation loss {loss:.3f}"
+    return f"train {label}: {len(train)} samples, {best} -> {out}"
 
 
 def model_shapes(data: TrainingData) -> Shapes:
