@@ -1,0 +1,167 @@
+"""The feature bank: one HDF5 file per model, a dataset per view and layer, rows found by image id.
+
+    image_id        (n_images,)       utf-8
+    raw/final       (n_images, dim)   float32 or float16
+    vse/final       (n_images, dim)
+    text/final      (n_images, dim)   features of the captions, where there are captions
+
+Row i of every dataset belongs to image_id[i]. The bytes depend on the content alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import h5py
+import numpy as np
+
+from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.joins import rows_of
+
+IMAGE_ID = "image_id"
+
+
+class BankWriter:
+    """Writes a bank dataset by dataset; a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        Is created, or overwritten.
+    image_ids : sequence of str
+        The rows of every dataset.
+    dtype : str
+        Of the stored features, ``"float32"`` or ``"float16"``.
+    attributes : mapping of str to str
+        How the features were made: model, preprocessing, captions ...
+    """
+
+    def __init__(self, path: Path, image_ids: Sequence[str], *, dtype: str, attributes: Mapping[str, str]) -> None:
+        encoded = [image_id.encode() for image_id in image_ids]
+        self._n_images, self._dtype = len(encoded), np.dtype(dtype)
+        self._file = h5py.File(path, "w")
+        # Of fixed length: strings of variable length lie in a heap with gaps in it.
+        text = h5py.string_dtype("utf-8", max(map(len, encoded), default=1))
+        self._file.create_dataset(IMAGE_ID, data=np.array(encoded, dtype=text), track_times=False)
+        self._file.attrs.update(sorted(attributes.items()))
+
+    def write(self, dataset: str, features: np.ndarray) -> None:
+        """Store one dataset.
+
+        Parameters
+        ----------
+        dataset : str
+            ``"<view>/<layer>"``.
+        features : ndarray, shape (n_images, dim)
+            Finite, and within the range of the stored type.
+
+        Raises
+        ------
+        InputError
+            If a feature is NaN or infinite, as it would be stored.
+        ValueError
+            If there is not one row per image.
+        """
+        if features.ndim != 2 or len(features) != self._n_images:
+            raise ValueError(f"{dataset} must have shape ({self._n_images}, dim), got {features.shape}")
+        with np.errstate(over="ignore"):
+            stored = np.asarray(features, dtype=self._dtype)
+        if not np.isfinite(stored).all():
+            row = int(np.flatnonzero(~np.isfinite(stored).all(axis=1))[0])
+            image_id = self._file[IMAGE_ID].asstr()[row]
+            raise InputError(
+                f"{dataset}: features of image {image_id} are not finite as {self._dtype}; "
+                "check the weights, or set features.dtype to float32"
+            )
+        self._file.create_dataset(dataset, data=stored, track_times=False)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+
+class FeatureBank:
+    """A bank opened for reading; a context manager. Datasets that nobody asks for are not loaded.
+
+    Attributes
+    ----------
+    path : Path
+    image_ids : list of str
+        In row order.
+    attributes : dict of str to str
+        How the features were made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+            self.image_ids: list[str] = self._file[IMAGE_ID].asstr()[:].tolist()
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such feature file; run 'dvc repro features' first") from None
+        except (OSError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}: not a whole feature file ({error}); delete it and run 'dvc repro' again"
+            ) from None
+        self.attributes = dict(self._file.attrs)
+
+    def datasets(self) -> list[str]:
+        """Names of all feature datasets, such as ``"raw/final"``, sorted."""
+        return sorted(f"{view}/{layer}" for view in self._file if view != IMAGE_ID for layer in self._file[view])
+
+    def read(self, name: str, image_ids: Sequence[str]) -> np.ndarray:
+        """Features of `image_ids`, in the order asked for.
+
+        Parameters
+        ----------
+        name : str
+            One of :meth:`datasets`.
+        image_ids : sequence of str
+            May repeat.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(image_ids), dim)
+
+        Raises
+        ------
+        InputError
+            Naming a dataset that is not there (and those that are), or image ids that are not.
+        """
+        if name not in self.datasets():
+            cure = "set features.views, features.layers or caption.source so that it is made"
+            raise bad_value("feature dataset", name, self.datasets(), where=str(self.path), cure=cure)
+        rows = rows_of(image_ids, self.image_ids, what=str(self.path))
+        dataset = self._file[name]
+        if not len(rows):
+            return np.empty((0, dataset.shape[1]), dtype=np.float32)
+        first = rows.min()  # a range of rows is one read, a list of rows one for each
+        return dataset[first : rows.max() + 1][rows - first].astype(np.float32, copy=False)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+
+def open_bank(path: Path) -> FeatureBank:
+    """Open a bank for reading.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is no feature bank.
+    """
+    return FeatureBank(path)

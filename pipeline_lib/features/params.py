@@ -1,0 +1,40 @@
+"""Section `features` of params.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline_lib.common.device import DeviceName
+from pipeline_lib.common.params import Section
+
+View = Literal["raw", "vse"]
+
+
+class FeaturesParams(Section):
+    """Which model looks at which views of the images.
+
+    Attributes
+    ----------
+    model : str
+        The model's role in the study (``"slip-b16"``); it names the feature file.
+    weights : Path
+        Folder with model.yaml and weights, or with the user's own features.npy and images.txt.
+    views : tuple of {"raw", "vse"}
+        The images as shown, and weighted by their saliency.
+    layers : tuple of str
+        Layers of the model.
+    batch_size : int
+        Images or texts per forward pass.
+    dtype : {"float32", "float16"}
+        Of the stored features; computed in float32.
+    device : {"auto", "cpu", "cuda"}
+    """
+
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    weights: Path
+    views: Annotated[tuple[View, ...], Field(min_length=1)]
+    layers: Annotated[tuple[str, ...], Field(min_length=1)]
+    batch_size: int = Field(gt=0)
+    dtype: Literal["float32", "float16"]
+    device: DeviceName
