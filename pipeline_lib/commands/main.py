@@ -1,0 +1,58 @@
+"""The program `trialign`: small commands over the same code as the stages.
+
+trialign --help
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import typer
+
+from pipeline_lib.common.cli import guarded
+
+COMMANDS = {
+    "check": "Validate params.yaml, data and weights, and say what is missing and how to get it.",
+    "preset": "List presets, or print one as options for 'dvc exp run'.",
+    "results": "Print the retrieval table of the last run.",
+    "score": "All retrieval metrics of two files of embeddings, row i matching row i.",
+    "vse": "Write the saliency view and map of images as PNG.",
+}
+
+
+def build_app(chosen: str = "") -> typer.Typer:
+    """The command-line program, with the code behind `chosen` only: the other commands are there by name and summary.
+
+    Parameters
+    ----------
+    chosen : str
+        Name of the command that will run. Imports take seconds, and nobody waits for those of another command.
+    """
+    app = typer.Typer(
+        name="trialign",
+        help="Decode seen pictures from brain responses. The pipeline itself runs with 'dvc repro'.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for name, summary in COMMANDS.items():
+        app.command(name, help=None if name == chosen else summary)(_command(name) if name == chosen else _stand_in)
+    return app
+
+
+def main() -> None:
+    """Run `trialign`; bad input is one line and exit code 2."""
+    chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    guarded(build_app(chosen))
+
+
+def _command(name: str) -> Callable[..., None]:
+    return getattr(import_module(f"pipeline_lib.commands.{name}"), name)
+
+
+def _stand_in() -> None:
+    """Stand for a command that is not run."""
+
+
+if __name__ == "__main__":
+    main()

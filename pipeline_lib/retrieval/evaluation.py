@@ -1,0 +1,164 @@
+"""One pass of each trained model over the test partition, after everything about it has been chosen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline_lib.common.errors import InputError, bad_value, listed
+from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.features.bank import FeatureBank, open_bank
+from pipeline_lib.recordings.params import StudyParams
+from pipeline_lib.recordings.store import EpochsStore, open_store
+from pipeline_lib.retrieval.galleries import Targets, build_gallery
+from pipeline_lib.retrieval.metrics import cosine_similarity
+from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.retrieval.report import about_lines
+from pipeline_lib.retrieval.summaries import FROM_BRAIN, Result, both_directions
+from pipeline_lib.training.data import TEXT_DATASET
+from pipeline_lib.training.model import AlignmentModel
+from pipeline_lib.training.run_folder import ModelCard, load_run
+
+PROTOCOLS = ("intra", "inter")
+LEAST_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Which runs are evaluated: those that params.yaml names, whatever else lies in the folder."""
+
+    subjects: list[str]
+    held_out: list[str]
+    seeds: list[str]
+
+    def runs(self) -> Iterator[tuple[str, str, str]]:
+        """Protocol, subject and seed of each run."""
+        for protocol, names in zip(PROTOCOLS, (self.subjects, self.held_out), strict=True):
+            yield from ((protocol, name, seed) for name in names for seed in self.seeds)
+
+    def folders(self, runs: Path) -> list[Path]:
+        """The run folder of each declared run, as the training stages name them."""
+        return [runs / protocol / f"{subject}-seed{seed}" for protocol, subject, seed in self.runs()]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The folders of runs and epochs stores, the feature bank and the stimulus table."""
+
+    runs: Path
+    epochs: Path
+    features: Path
+    table: StimulusTable
+
+
+def about(inputs: Inputs, declared: Declared, study: StudyParams) -> list[str]:
+    """What a reader of the metrics has to know; see :func:`pipeline_lib.retrieval.report.about_lines`."""
+    folder = declared.folders(inputs.runs)[0]
+    _, card, params = load_run(folder)
+    validation = params["train"]["validation"]
+    return about_lines(
+        study=study.name,
+        synthetic=study.name == "phantom",
+        whitening=card.whitening,
+        selection=f"epoch of lowest validation loss ({validation['loss']}), split by {validation['split']}",
+    )
+
+
+def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) -> Iterator[Result]:
+    """Rank the galleries for every declared run, in both directions.
+
+    Yields
+    ------
+    Result
+        For each run and gallery, brain to gallery and gallery to brain.
+
+    Raises
+    ------
+    InputError
+        If a declared run is missing, its sensors are not those of the recording, or there are too few test images.
+    """
+    with open_bank(inputs.features) as bank:
+        for (protocol, subject, seed), folder in zip(declared.runs(), declared.folders(inputs.runs), strict=True):
+            model, card, _ = load_run(folder)
+            store_path = inputs.epochs / f"{subject}.zarr.zip"
+            store = open_store(store_path)
+            check_sensors(card, store, store_path)
+            image_ids, responses = test_queries(store, params.repeats, where=store_path)
+            queries = embed_queries(model, responses)
+            targets = embed_targets(model, card, bank, inputs.table, image_ids)
+            for name in params.galleries:
+                gallery = build_gallery(name, targets)
+                similarity = cosine_similarity(queries, gallery.embeddings)
+                run = (protocol, subject, int(seed), name, FROM_BRAIN)
+                yield from both_directions(Result(*run, similarity, gallery.relevant))
+
+
+def test_queries(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
+    """One response per test image: the mean of all its repeats, or of the first so many.
+
+    Returns
+    -------
+    image_ids : list of str
+    responses : ndarray of float32, shape (n_images, n_channels, n_times)
+    """
+    if repeats == "mean":
+        means = store.means(test=True)
+        image_ids, responses = means.image_ids, means.epochs
+    else:
+        image_ids, responses = _mean_of_first(store, int(repeats), where)
+    if len(image_ids) < LEAST_IMAGES:
+        raise InputError(f"{where}: {len(image_ids)} test images; retrieval needs at least {LEAST_IMAGES}")
+    return list(image_ids), responses
+
+
+def _mean_of_first(store: EpochsStore, count: int, where: Path) -> tuple[list[str], np.ndarray]:
+    trials = store.trials(test=True)
+    names = np.asarray(trials.image_ids, dtype=object)
+    image_ids = list(dict.fromkeys(trials.image_ids))
+    chosen = [np.flatnonzero(names == name)[np.argsort(trials.repeat[names == name])][:count] for name in image_ids]
+    if short := [name for name, rows in zip(image_ids, chosen, strict=True) if len(rows) < count]:
+        raise InputError(
+            f"{where}: evaluate.repeats is {count}, but these test images have fewer: {listed(short)}; "
+            "lower it or take the mean of all"
+        )
+    return image_ids, np.stack([trials.epochs[rows].mean(axis=0) for rows in chosen])
+
+
+@torch.no_grad()
+def embed_queries(model: AlignmentModel, responses: np.ndarray) -> np.ndarray:
+    """Brain embeddings, shape (n_images, dim)."""
+    return model.embed_brain(model.encoder.prepare(torch.from_numpy(responses))).numpy()
+
+
+@torch.no_grad()
+def embed_targets(
+    model: AlignmentModel, card: ModelCard, bank: FeatureBank, table: StimulusTable, image_ids: list[str]
+) -> Targets:
+    """What galleries are made of, through the same trained projections as in training."""
+
+    def image(ids: list[str]) -> np.ndarray:
+        features = bank.read(f"{card.target_view}/{card.target_layer}", ids)
+        return model.embed_image(torch.from_numpy(features)).numpy()
+
+    centers = table.of_split("center")
+    text = None
+    if model.text_branch is not None:
+        text = model.embed_text(torch.from_numpy(bank.read(TEXT_DATASET, image_ids))).numpy()
+    return Targets(
+        image=image(image_ids),
+        concepts=table.concepts(image_ids),
+        text=text,
+        center=image(centers["image_id"].tolist()) if len(centers) else None,
+        center_concepts=centers["concept"].tolist(),
+    )
+
+
+def check_sensors(card: ModelCard, store: EpochsStore, where: Path) -> None:
+    """Refuse a recording whose channels, samples or rate are not those the model was trained on."""
+    if list(store.ch_names) != card.ch_names:
+        raise InputError(f"{where}: channels differ from those the model was trained on; run 'dvc repro'")
+    found, wanted = (store.n_times, store.sfreq), (card.shapes.n_times, card.sfreq)
+    if found != wanted:
+        raise bad_value("samples and rate", found, f"those of the model, {wanted}", where=str(where))
