@@ -1,0 +1,107 @@
+"""Channels: picked by name, in a fixed order, and refused where they carry no usable signal."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline_lib.common.errors import InputError, did_you_mean, listed
+
+_ORDER = """
+Fp1 Fp2 AF7 AF3 AFz AF4 AF8 F7 F5 F3 F1 F2 F4 F6 F8 FT9 FT7 FC5 FC3 FC1 FCz FC2 FC4 FC6 FT8 FT10 T7 C5 C3 C1 Cz C2 C4 C6
+T8 TP9 TP7 CP5 CP3 CP1 CPz CP2 CP4 CP6 TP8 TP10 P7 P5 P3 P1 Pz P2 P4 P6 P8 PO7 PO3 POz PO4 PO8 O1 Oz O2
+"""
+THINGS_EEG2 = tuple(_ORDER.split())
+VISUAL_17 = THINGS_EEG2[-17:]
+
+
+def resolve_picks(picks: str | list[str], ch_names: list[str]) -> list[str]:
+    """The names of the channels to keep, in the order in which they are kept.
+
+    Parameters
+    ----------
+    picks : "all", "visual-17" or list of str
+        ``"all"`` keeps every channel: THINGS-EEG2's 63 in their documented order where all of them are present, then
+        the others; files of one dataset order them differently. Without them, the order of the file.
+    ch_names : list of str
+        The channels of a recording.
+    """
+    if picks == "visual-17":
+        return list(VISUAL_17)
+    if picks != "all":
+        return list(picks)
+    present = {name.lower() for name in ch_names}
+    known = THINGS_EEG2 if all(name.lower() in present for name in THINGS_EEG2) else ()
+    lowered = {name.lower() for name in known}
+    return [*known, *(name for name in ch_names if name.lower() not in lowered)]
+
+
+def rows_of_channels(picked: list[str], ch_names: list[str], *, where: str) -> np.ndarray:
+    """The row of each picked channel, whatever the case of its name.
+
+    Parameters
+    ----------
+    picked : list of str
+        From :func:`resolve_picks`.
+    ch_names : list of str
+        The channels of a recording.
+    where : str
+        The recording's file, for the error.
+
+    Returns
+    -------
+    ndarray of int, shape (len(picked),)
+
+    Raises
+    ------
+    InputError
+        If a channel is missing or two channels have the same name.
+    """
+    lowered = [name.lower() for name in ch_names]
+    if doubled := [name for name, count in Counter(lowered).items() if count > 1]:
+        raise InputError(f"{where}: channel names stand there more than once: {listed(doubled)}")
+    row = {name: i for i, name in enumerate(lowered)}
+    if missing := [name for name in picked if name.lower() not in row]:
+        hint = did_you_mean(missing[0], ch_names) or "change preprocess.picks"
+        raise InputError(f"{where}: channels are missing: {listed(missing)}; present: {listed(ch_names)}; {hint}")
+    return np.array([row[name.lower()] for name in picked], dtype=np.int64)
+
+
+def take_rows(data: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+    """The rows of `data`, as a view where they follow one another: a real recording is 1.7 GB."""
+    rows = list(rows)
+    if rows and rows == list(range(rows[0], rows[0] + len(rows))):
+        return data[rows[0] : rows[0] + len(rows)]
+    return data[rows]
+
+
+def check_signals(data: np.ndarray, ch_names: list[str], *, keep_flat: bool, where: str) -> None:
+    """Refuse channels that hold NaN or infinite values, or one value only.
+
+    Parameters
+    ----------
+    data : ndarray, shape (n_channels, ...)
+        Signals, one channel a row.
+    ch_names : list of str
+        Of the rows.
+    keep_flat : bool
+        Let constant channels pass (``preprocess.flat_channels: keep``).
+    where : str
+        The file, for the error.
+
+    Raises
+    ------
+    InputError
+        Naming the channels.
+    """
+    lows = np.array([channel.min() for channel in data], dtype=np.float64)
+    highs = np.array([channel.max() for channel in data], dtype=np.float64)
+    broken = ~(np.isfinite(lows) & np.isfinite(highs))
+    if broken.any():
+        names = listed(np.array(ch_names)[broken])
+        raise InputError(f"{where}: channels hold NaN or infinite values: {names}; leave them out (preprocess.picks)")
+    flat = lows == highs
+    if flat.any() and not keep_flat:
+        names = listed(np.array(ch_names)[flat])
+        cure = "leave them out (preprocess.picks) or set preprocess.flat_channels=keep"
+        raise InputError(f"{where}: channels are flat, one value throughout: {names}; {cure}")

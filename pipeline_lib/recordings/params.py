@@ -1,0 +1,116 @@
+"""The sections `study` and `preprocess` of params.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveInt, ValidationInfo, field_validator
+
+from pipeline_lib.common.params import Section
+
+NAMED_PICKS = ("all", "visual-17")
+
+
+def _picks(value: Any) -> Any:
+    names = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+    if not names and value not in NAMED_PICKS:
+        raise ValueError(f"allowed: {', '.join(NAMED_PICKS)}, or a list of channel names")
+    if names and len({name.lower() for name in value}) < len(value):
+        raise ValueError("a channel is named twice")
+    return value
+
+
+Picks = Annotated[str | list[str], BeforeValidator(_picks)]
+PositiveFrequency = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class StudyParams(Section):
+    """Where a study lies and how its files are laid out."""
+
+    name: str
+    layout: Literal["things-eeg2", "arrays"]
+    root: Path
+    images: Path
+    stimuli: Path
+
+
+class FilterParams(Section):
+    """Edges of the pass band in Hz; None leaves that side open."""
+
+    low: PositiveFrequency | None
+    high: PositiveFrequency | None
+
+    @field_validator("high")
+    @classmethod
+    def _above_low(cls, high: float | None, info: ValidationInfo) -> float | None:
+        low = info.data.get("low")
+        if high is not None and low is not None and high <= low:
+            raise ValueError(f"must be above preprocess.filter.low ({low})")
+        return high
+
+
+class CropParams(Section):
+    """Seconds kept, stop excluded."""
+
+    start: FiniteFloat
+    stop: FiniteFloat
+
+    @field_validator("stop")
+    @classmethod
+    def _after_start(cls, stop: float, info: ValidationInfo) -> float:
+        if stop <= info.data.get("start", -float("inf")):
+            raise ValueError(f"must be after preprocess.crop.start ({info.data['start']})")
+        return stop
+
+
+class MaxRepeatsParams(Section):
+    """Repeats kept per image and session; None keeps all."""
+
+    train: PositiveInt | None
+    test: PositiveInt | None
+
+
+class WhiteningParams(Section):
+    """Multivariate noise normalisation."""
+
+    enabled: bool
+    covariance: Literal["epochs", "time"]
+    fit_on: Literal["train", "train+test"]
+
+
+class PreprocessParams(Section):
+    """From a raw recording to epochs."""
+
+    picks: Picks
+    tmin: FiniteFloat
+    tmax: FiniteFloat
+    baseline: Literal["mean", "zscore", "none"]
+    filter: FilterParams
+    sfreq: PositiveFrequency | None
+    crop: CropParams
+    max_repeats: MaxRepeatsParams
+    seed: int = Field(ge=0)
+    whitening: WhiteningParams
+    standardize: Literal["none", "train"]
+    flat_channels: Literal["error", "keep"]
+
+    @field_validator("tmax")
+    @classmethod
+    def _after_tmin(cls, tmax: float, info: ValidationInfo) -> float:
+        if tmax <= info.data.get("tmin", -float("inf")):
+            raise ValueError(f"must be after preprocess.tmin ({info.data['tmin']})")
+        return tmax
+
+    @field_validator("baseline")
+    @classmethod
+    def _has_samples_before_onset(cls, baseline: str, info: ValidationInfo) -> str:
+        if baseline != "none" and info.data.get("tmin", -1.0) >= 0:
+            raise ValueError("needs samples before onset: set preprocess.tmin below 0, or baseline to none")
+        return baseline
+
+    @field_validator("crop")
+    @classmethod
+    def _within_the_epoch(cls, crop: CropParams, info: ValidationInfo) -> CropParams:
+        tmin, tmax = info.data.get("tmin", -float("inf")), info.data.get("tmax", float("inf"))
+        if crop.start < tmin or crop.stop > tmax:
+            raise ValueError(f"must lie within preprocess.tmin..tmax ({tmin}..{tmax})")
+        return crop
