@@ -3,6 +3,7 @@
 Neither is unpickled freely: numpy reads without pickles, torch with its safe loader.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch raises many kinds here; its messages are pages that advise to load unsafely
         raise InputError(

@@ -12,7 +12,8 @@ from pipeline_lib.balancing.build import build_balancer
 from pipeline_lib.balancing.spr import GradientNoise
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
-from pipeline_lib.objectives.terms import compute_losses
+from pipeline_lib.objectives.normalize import Embeddings, embed
+from pipeline_lib.objectives.terms import objective_terms
 from pipeline_lib.training.data import TrainingData
 from pipeline_lib.training.model import AlignmentModel
 from pipeline_lib.training.params import TrainParams, WeightDecay
@@ -93,8 +94,8 @@ class Trainer:
             group["lr"] = self.settings.train.learning_rate * self.balancer.step_scale(group["branch"])
         self.optimizer.step()
         self.n_steps += 1
-        scale = self.model.logit_scale().detach()
-        return {**{f"train/{name}": loss.detach() for name, loss in losses.items()}, **record, "logit_scale": scale}
+        logged = {f"train/{name}": loss.detach() for name, loss in losses.items()}
+        return {**logged, **record, "logit_scale": embeddings.logit_scale.detach()}
 
     @torch.no_grad()
     def validate(self) -> Row:
@@ -106,16 +107,18 @@ class Trainer:
         chosen = row.get("valid/brain-image", total) if self.settings.train.validation.loss == "brain-image" else total
         return {**row, "valid/loss": chosen}
 
-    def losses(self, data: TrainingData, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def losses(self, data: TrainingData, rows: Tensor) -> tuple[dict[str, Tensor], Embeddings]:
         """The named losses of some samples, and the embeddings they came from."""
-        items = data.item[rows]
-        raw = {
-            "brain": self.model.embed_brain(data.brain[rows]),
-            "image": self.model.embed_image(data.features.image[items]),
-        }
-        if data.features.text is not None:
-            raw["text"] = self.model.embed_text(data.features.text[items])
-        return compute_losses(raw, self.model.logit_scale(), self.settings.loss, concepts=data.concept[items])
+        model, loss, items = self.model, self.settings.loss, data.item[rows]
+        text = data.features.text
+        embeddings = embed(
+            model.embed_brain(data.brain[rows]),
+            model.embed_image(data.features.image[items]),
+            None if text is None else model.embed_text(text[items]),
+            model.logit_scale(),
+            mode=loss.normalize,
+        )
+        return objective_terms(loss, embeddings, concepts=data.concept[items]), embeddings
 
 
 def build_optimizer(branches: dict[str, list[nn.Parameter]], params: TrainParams) -> torch.optim.Optimizer:

@@ -1,5 +1,6 @@
 """The trimodal model: a brain encoder and three projection heads into one space."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -100,10 +101,14 @@ class AlignmentModel(nn.Module):
             "text": [self.text_branch] if self.text_branch is not None else [],
             "shared": [self.logit_scale],
         }
-        by_branch = {name: [p for m in found for p in m.parameters()] for name, found in modules.items()}
+        by_branch = {name: trainable(found) for name, found in modules.items()}
         return {name: parameters for name, parameters in by_branch.items() if parameters}
 
     def heads(self) -> list[nn.Parameter]:
         """Parameters of the projection heads alone."""
-        modules = [self.brain_head, self.image_branch, self.text_branch]
-        return [p for module in modules if module is not None for p in module.parameters()]
+        return trainable([m for m in (self.brain_head, self.image_branch, self.text_branch) if m is not None])
+
+
+def trainable(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """The parameters of some modules that training may change."""
+    return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]

@@ -1,0 +1,152 @@
+"""`trialign check`: says in plain words what is wrong or missing before anything runs, and how to get it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline_lib.captioning.params import CaptionParams
+from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
+from pipeline_lib.common.params import Section, load_names, read_params, validated
+from pipeline_lib.encoders.params import EncoderParams
+from pipeline_lib.features.params import FeaturesParams
+from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.phantom.params import PhantomParams
+from pipeline_lib.recordings.params import PreprocessParams, StudyParams
+from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.stimuli.params import VseParams
+from pipeline_lib.training.params import TargetParams, TrainParams
+
+SECTIONS: dict[str, type[Section]] = {
+    "study": StudyParams,
+    "phantom": PhantomParams,
+    "preprocess": PreprocessParams,
+    "vse": VseParams,
+    "caption": CaptionParams,
+    "features": FeaturesParams,
+    "target": TargetParams,
+    "encoder": EncoderParams,
+    "loss": LossParams,
+    "train": TrainParams,
+    "evaluate": EvaluateParams,
+}
+LISTS = ("phantoms", "subjects", "held_out", "seeds")
+NOT_CHECKED = ("phantom_models",)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what, whether it is good, and in plain words why or what to do."""
+
+    what: str
+    good: bool
+    say: str
+
+
+def check(
+    params_file: Annotated[Path, typer.Option(help="The parameters to check.")] = Path("params.yaml"),
+) -> None:
+    """Check params.yaml, the data and the weights; exit code 2 if something is missing or wrong."""
+    findings = list(all_findings(params_file))
+    for finding in findings:
+        typer.echo(
+            f"{'ok     ' if finding.good else 'MISSING' if 'missing' in finding.say else 'WRONG  '} {finding.what}: {finding.say}"
+        )
+    if bad := sum(not finding.good for finding in findings):
+        raise InputError(f"{bad} of {len(findings)} checks failed, see above")
+
+
+def all_findings(params_file: Path) -> Iterator[Finding]:
+    """Look at the parameters; where they are good, at the data and weights they name."""
+    params = read_params(params_file)
+    findings = [*check_sections(params, params_file), *check_lists(params, params_file)]
+    yield from findings
+    if all(finding.good for finding in findings):
+        yield from check_consistency(params)
+        yield from check_study(params)
+        yield from check_weights(params)
+
+
+def check_sections(params: dict[str, Any], params_file: Path) -> Iterator[Finding]:
+    """Every section against its schema, and no section that nobody reads."""
+    for name, schema in SECTIONS.items():
+        yield _finding(f"section {name}", lambda name=name, schema=schema: validated(params, name, schema) and "valid")
+    for name in set(params) - set(SECTIONS) - set(LISTS) - set(NOT_CHECKED):
+        hint = did_you_mean(name, [*SECTIONS, *LISTS]) or "remove it"
+        yield Finding(f"section {name}", False, f"{params_file} holds it, but no stage reads it; {hint}")
+
+
+def check_lists(params: dict[str, Any], params_file: Path) -> Iterator[Finding]:
+    """The lists that make stages."""
+    for name in LISTS:
+        yield _finding(f"list {name}", lambda name=name: ", ".join(load_names(params_file, name)) or "empty")
+
+
+def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
+    """Values that are each allowed, but not together."""
+
+    def held_out() -> str:
+        for name in params["held_out"]:
+            if name not in params["subjects"]:
+                raise bad_value("held_out", name, params["subjects"])
+        if params["held_out"] and len(params["subjects"]) < 2:
+            raise InputError("held_out needs at least two subjects; set it to []")
+        return f"{len(params['held_out'])} inter-subject folds"
+
+    def target() -> str:
+        if (view := params["target"]["view"]) not in params["features"]["views"]:
+            raise bad_value("target.view", view, params["features"]["views"], cure="add it to features.views")
+        if "vse" in params["features"]["views"] and not params["vse"]["enabled"]:
+            raise InputError("features.views holds 'vse', but vse.enabled is false; enable it or remove the view")
+        return f"{params['features']['model']} {params['target']['view']}/{params['target']['layer']}"
+
+    def objectives() -> str:
+        names = params["loss"]["objectives"]
+        if params["caption"]["source"] == "none" and set(names) - {"brain-image"}:
+            raise InputError(
+                f"loss.objectives are {listed(names)}, but caption.source is 'none'; keep brain-image alone, "
+                "or choose a caption source"
+            )
+        return listed(names)
+
+    yield _finding("inter-subject folds", held_out)
+    yield _finding("target", target)
+    yield _finding("objectives", objectives)
+
+
+def check_study(params: dict[str, Any]) -> Iterator[Finding]:
+    """The study's folders; those of a phantom are made by its stage."""
+    study = params["study"]
+    made = [f"data/raw/{name}" for name in params["phantoms"]]
+    places = {f"recording of {name}": f"{study['root']}/{name}" for name in params["subjects"]}
+    places |= {"images": study["images"], "stimuli": study["stimuli"]}
+    for what, place in places.items():
+        if Path(place).exists():
+            yield Finding(what, True, place)
+        elif any(Path(place).is_relative_to(folder) for folder in made):
+            yield Finding(what, True, f"{place} will be made by stage 'phantom'")
+        else:
+            yield Finding(
+                what, False, f"{place} is missing; set study.root, study.images and study.stimuli, see README"
+            )
+
+
+def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
+    """The folders of model weights, and the caption table of source `file`."""
+    places = {"features.weights": params["features"]["weights"]}
+    if params["caption"]["source"] not in ("none", "label"):
+        places["caption.path"] = params["caption"]["path"]
+    for key, place in places.items():
+        if Path(place).exists():
+            yield Finding(key, True, place)
+        else:
+            yield Finding(key, False, f"{place} is missing; README tells where weights come from and where they go")
+
+
+def _finding(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except InputError as error:
+        return Finding(what, False, str(error))

@@ -1,0 +1,98 @@
+"""Copies of the project in which whole pipelines run, small enough for every test run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+MINIATURE = {
+    "subjects": ["sub-01", "sub-02"],
+    "held_out": ["sub-01"],
+    "phantom": {
+        "subjects": 2,
+        "image_size": 64,
+        "train_concepts": 40,
+        "train_images": 2,
+        "test_concepts": 10,
+        "center_images": 1,
+        "sessions": 1,
+        "test_repeats": 4,
+    },
+    "preprocess": {"picks": "visual-17"},
+    "vse": {"size": 64},
+    "train": {"epochs": 3, "inter_epochs": 2, "batch_size": 32, "validation": {"size": 10}},
+    "evaluate": {"bootstrap": 50, "permutations": 50},
+}
+
+
+class Project:
+    """A copy of the project with a git repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        binaries = Path(sys.executable).parent
+        self.environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "PYTHONPATH": ""}
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy; its output is in the failure."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=900
+        )
+        if check and done.returncode:
+            pytest.fail(
+                f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
+        return done
+
+    def edit_params(self, changes: dict[str, Any]) -> None:
+        """Put nested `changes` into params.yaml."""
+        editor = YAML()
+        path = self.folder / "params.yaml"
+        values = editor.load(path)
+        merge(values, changes)
+        editor.dump(values, path)
+
+
+def merge(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Set the leaves of `changes` in `values`, in place; lists are replaced."""
+    for key, change in changes.items():
+        if isinstance(change, dict):
+            merge(values[key], change)
+        else:
+            values[key] = change
+
+
+def copied_project(source: Path, folder: Path) -> Project:
+    """The files that git tracks or would track, committed into a fresh repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=source, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (source / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, folder / name)
+    shutil.rmtree(folder / "metrics", ignore_errors=True)
+    project = Project(folder)
+    project.run("git", "init", "-q")
+    project.run("git", "config", "user.email", "test@example.org")
+    project.run("git", "config", "user.name", "test")
+    return project
+
+
+@pytest.fixture(scope="session")
+def miniature(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The whole pipeline, run once on a miniature of the phantom study."""
+    project = copied_project(project_root, tmp_path_factory.mktemp("miniature"))
+    project.edit_params(MINIATURE)
+    project.run("git", "add", ".")
+    project.run("git", "commit", "-qm", "miniature")
+    project.run("dvc", "repro")
+    project.run("git", "add", ".")
+    project.run("git", "commit", "-qm", "reproduced")
+    return project
