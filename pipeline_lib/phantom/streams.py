@@ -11,11 +11,11 @@ class Stream(IntEnum):
     PICTURE = 1
     CODES = 2
     DIPOLES = 3
-    SUBJECT = 4
+    PERSON = 4
     DESIGN = 5
     NOISE = 6
 
 
 def generator(seed: int, stream: Stream, *which: int) -> np.random.Generator:
-    """The generator of `stream`, for instance of subject 2's session 1: ``generator(seed, Stream.NOISE, 2, 1)``."""
+    """The generator of `stream`, for instance of person 2's session 1: ``generator(seed, Stream.NOISE, 2, 1)``."""
     return np.random.default_rng([seed, int(stream), *which])
