@@ -6,6 +6,7 @@ beside its key becomes empty. So: find where the value stands, replace that, and
 
 import copy
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -64,12 +65,13 @@ def edited_text(text: str, values: Mapping[str, Any], *, where: str) -> str:
     """
     before = yaml.safe_load(text)
     expected = with_values(before, values, where=where)
-    for key, value in values.items():
-        if _value_at(before, key) != value:
-            text = _with_value(text, key.split("."), value)
-    if yaml.safe_load(text) != expected:
-        raise InputError(f"{where}: cannot be edited in place; write it in block style, or edit it by hand")
-    return text
+    with suppress(yaml.YAMLError):
+        for key, value in values.items():
+            if _value_at(before, key) != value:
+                text = _with_value(text, key.split("."), value)
+        if yaml.safe_load(text) == expected:
+            return text
+    raise InputError(f"{where}: cannot be edited in place; write it in block style, or edit it by hand")
 
 
 def _value_at(params: dict[str, Any], key: str) -> Any:

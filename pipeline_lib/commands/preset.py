@@ -3,7 +3,9 @@
     dvc exp run $(trialign preset mcdb)
 
 A preset is a file in pipeline_lib/presets that holds only what differs from params.yaml. Presets combine; where two
-set the same parameter, the later one counts.
+set the same parameter, the later one counts. A list is written ``key=[a,b]``: DVC takes commas within brackets as one
+list, while a bare comma would mean a choice of experiments; bash and zsh leave the brackets of a substituted command
+alone, but brackets typed by hand need quotes in zsh.
 """
 
 import re
@@ -110,8 +112,8 @@ def _option_value(value: Any) -> str:
 def _check_plain(path: Path, key: str, value: Any) -> None:
     """The shell splits at blanks, and DVC reads commas as a choice of experiments and quotes as its own."""
     for item in value if isinstance(value, list) else [value]:
-        plain = item is None or isinstance(item, bool | int | float) or yaml.safe_load(item or "null") == item
-        if not plain or not PLAIN.fullmatch(_option_value(item)):
+        option = _option_value(item)
+        if not PLAIN.fullmatch(option) or (isinstance(item, str) and yaml.safe_load(option) != item):
             raise InputError(
                 f"{path}: {key} is {item!r}; a preset holds names and numbers without blanks, commas or quotes: "
                 "put the text into params.yaml and name it"

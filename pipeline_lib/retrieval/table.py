@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-
-WIDTH = 120
 
 
 def render_table(rows: Iterable[dict[str, Any]], *, labels: Sequence[str], title: str = "") -> Table:
@@ -21,20 +20,21 @@ def render_table(rows: Iterable[dict[str, Any]], *, labels: Sequence[str], title
     title : str
         Stands above the table.
     """
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for label in labels:
         table.add_column(label, no_wrap=True)
-    for column in ("top-1 %  [95 %]", "top-5 %", "top-10 %", "MRR", "mAP", "median rank", "chance %", "n", "p"):
-        table.add_column(column, justify="right", no_wrap=column not in ("median rank", "chance %"))
+    for column in ("top-1 % [95 %]", "top-5 %", "top-10 %", "MRR", "median", "among", "chance %", "p"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(str(row[label]) for label in labels), *_figures(row))
     return table
 
 
 def print_table(table: Table) -> None:
-    """Print to standard output, :data:`WIDTH` characters wide where that is no terminal."""
+    """Print to standard output, as wide as the table is: a narrow terminal breaks lines, but no figure is cut."""
     console = Console()
-    (console if console.is_terminal else Console(width=WIDTH)).print(table)
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=1000)).maximum)
+    console.print(table)
 
 
 def _figures(row: dict[str, Any]) -> tuple[str, ...]:
@@ -44,16 +44,15 @@ def _figures(row: dict[str, Any]) -> tuple[str, ...]:
     if row["interval"]:
         low, high = row["interval"]["top1"]
         top1 += f" [{percent(low)}, {percent(high)}]"
-    p = "-" if row["p"] is None else f"{row['p']:.2g}"
-    ranks = (f"{row['mrr']:.3f}", f"{row['map']:.3f}", f"{row['median_rank']:g}")
     return (
         top1,
         percent(row["top5"]),
         percent(row["top10"]),
-        *ranks,
-        percent(row["chance"]["top1"]),
+        f"{row['mrr']:.3f}",
+        f"{row['median_rank']:.1f}",
         str(row["gallery_size"]),
-        p,
+        percent(row["chance"]["top1"]),
+        "-" if row["p"] is None else f"{row['p']:.2g}",
     )
 
 
