@@ -1,0 +1,94 @@
+"""The image set of THINGS-EEG2: folders of concepts, and a file whose rows stand in the order of the event codes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.recordings.safe_pickle import load_dict, required
+from pipeline_lib.stimuli.naming import SUFFIXES, concept_of, table_of
+
+METADATA = "image_metadata.npy"
+FOLDERS = {"train": "training_images", "test": "test_images"}
+CENTER_FOLDER = "center_images"
+
+
+def read_image_set(stimuli: Path, images: Path) -> StimulusTable:
+    """Read which images there are, and in which order their event codes count them.
+
+    Parameters
+    ----------
+    stimuli : Path
+        The folder that holds ``image_metadata.npy``, or that file.
+    images : Path
+        The folder with ``training_images`` and ``test_images``; ``center_images``, of the same layout, may hold
+        further images of the test concepts, which serve class centres only.
+
+    Returns
+    -------
+    StimulusTable
+
+    Raises
+    ------
+    InputError
+        If something is missing or doubled, or a test concept occurs in training: then this is no zero-shot study.
+    """
+    metadata = stimuli if stimuli.is_file() else stimuli / METADATA
+    content = load_dict(metadata)
+    shown = [row for split in FOLDERS for row in _shown(content, split, metadata)]
+    table = table_of(
+        pd.DataFrame([*shown, *_centers(images)], columns=["file", "concept", "split"]), where=str(metadata)
+    )
+    check_concepts(table, where=str(metadata))
+    check_files(table, images)
+    return table
+
+
+def check_concepts(table: StimulusTable, *, where: str) -> None:
+    """Refuse training concepts that are tested, and class centres of concepts that are not.
+
+    Raises
+    ------
+    InputError
+        Naming the concepts.
+    """
+    train, test, center = (set(table.of_split(split)["concept"]) for split in ("train", "test", "center"))
+    if shared := sorted(train & test):
+        raise InputError(
+            f"{where}: {len(shared)} concepts stand in both training and test: {listed(shared)}; "
+            "zero-shot retrieval needs test concepts that training never shows: take them out of training"
+        )
+    if stray := sorted(center - test):
+        raise InputError(f"{where}: {CENTER_FOLDER} holds concepts that are not tested: {listed(stray)}")
+
+
+def check_files(table: StimulusTable, images: Path) -> None:
+    """Refuse a table of which image files are missing.
+
+    Raises
+    ------
+    InputError
+        Naming the files.
+    """
+    if not images.is_dir():
+        raise InputError(f"study.images: there is no folder {images}; unpack the study's images there")
+    if missing := [file for file in table.frame["file"] if not (images / file).is_file()]:
+        raise InputError(f"{images}: {len(missing)} of {len(table)} image files are missing: {listed(missing)}")
+
+
+def _shown(content: dict[str, Any], split: str, metadata: Path) -> Iterator[tuple[str, str, str]]:
+    keys = {"train": ("train_img_concepts", "train_img_files"), "test": ("test_img_concepts", "test_img_files")}[split]
+    folders, files = ([str(name) for name in column] for column in required(content, keys, metadata))
+    if len(folders) != len(files):
+        raise InputError(f"{metadata}: {keys[0]} has {len(folders)} entries and {keys[1]} {len(files)}: must be equal")
+    for folder, file in zip(folders, files, strict=True):
+        yield f"{FOLDERS[split]}/{folder}/{file}", concept_of(folder), split
+
+
+def _centers(images: Path) -> Iterator[tuple[str, str, str]]:
+    for path in sorted((images / CENTER_FOLDER).glob("*/*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            yield path.relative_to(images).as_posix(), concept_of(path.parent.name), "center"
