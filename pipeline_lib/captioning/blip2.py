@@ -54,7 +54,7 @@ class Blip2Captioner:
             One for each image.
         """
         inputs = self.processor(images=list(images), text=list(prompts), padding=True, return_tensors="pt")
-        inputs = inputs.to(self.model.device, self.model.dtype)
+        inputs = inputs.to(self.model.device, self.model.vision_model.dtype)  # some parts stay in float32
         tokens = self.model.generate(
             **inputs,
             max_new_tokens=self.max_new_tokens,

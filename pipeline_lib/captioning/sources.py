@@ -68,10 +68,10 @@ def file_captions(path: Path, stimuli: StimulusTable) -> CaptionTable:
         If a column is missing, a row names no image of the study, or an image has no row or more than one.
     """
     frame = read_text_csv(path, cure="set caption.path to it, or caption.source to another source")
-    image_ids, names = stimuli.frame["image_id"].tolist(), _column(frame, NAME_COLUMNS, path).tolist()
-    rows = rows_of(image_ids, match_image_names(names, image_ids, what=str(path)), what=str(path))
-    texts = _column(frame, TEXT_COLUMNS, path).to_numpy()
-    return caption_table(image_ids, texts[rows], source="file", model=path.name)
+    names, texts = _column(frame, NAME_COLUMNS, path), _column(frame, TEXT_COLUMNS, path)
+    image_ids = stimuli.frame["image_id"].tolist()
+    rows = rows_of(image_ids, match_image_names(names.tolist(), image_ids, what=str(path)), what=str(path))
+    return caption_table(image_ids, texts.iloc[rows].tolist(), source="file", model=path.name)
 
 
 def model_captions(params: CaptionParams, stimuli: StimulusTable, images: Path) -> CaptionTable:

@@ -1,0 +1,168 @@
+"""Features of a study's images, views and captions."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline_lib.captioning.table import caption_table
+from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.params import validated
+from pipeline_lib.features.extract import image_features, model_source, text_features
+from pipeline_lib.features.load import load_model
+from pipeline_lib.features.params import FeaturesParams
+from pipeline_lib.stimuli.images import read_image
+from tests.captioning.small_study import write_study
+from tests.features.tiny_models import slip_state, write_slip
+from tests.features.view_stores import write_views
+
+TEXTS = ["a red star", "a blue circle", "a red star", "", "a red star", "a blue circle"]
+NO_CAPTIONS = caption_table([], [], source="none")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="module")
+def table(folder):
+    return write_study(folder)
+
+
+@pytest.fixture(scope="module")
+def ids(table):
+    return table.frame["image_id"].tolist()
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return load_model(write_slip(folder / "slip", slip_state()), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def pictures(folder, table):
+    return [read_image(folder / "images" / file) for file in table.frame["file"]]
+
+
+@pytest.fixture
+def features(params, folder, table, model):
+    """The datasets of the study, by name, with changes of the section `features`."""
+
+    def made(captions=NO_CAPTIONS, store=folder / "vse.zarr.zip", **values):
+        params["features"].update({"weights": str(folder / "slip"), "device": "cpu", **values})
+        section = validated(params, "features", FeaturesParams)
+        source = model_source(section, table, images=folder / "images", views=store, captions=captions)
+        return source.attributes, dict(source.datasets)
+
+    return made
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_batch_size_does_not_matter(model, pictures, size):
+    whole = image_features(model, pictures, 6)
+    assert whole.std(axis=0).min() > 1e-3
+    np.testing.assert_allclose(image_features(model, pictures, size), whole, atol=1e-5)
+    np.testing.assert_allclose(text_features(model, TEXTS, size), text_features(model, TEXTS, 6), atol=1e-5)
+
+
+def test_rows_follow_the_images(model, pictures):
+    order = [3, 0, 5, 1, 2, 4]
+    shuffled = image_features(model, [pictures[row] for row in order], 2)
+    np.testing.assert_allclose(shuffled, image_features(model, pictures, 2)[order], atol=1e-5)
+
+
+def test_a_text_that_repeats_is_encoded_once(model, monkeypatch):
+    asked, encode = [], type(model).encode_texts
+
+    def watched(self, texts):
+        asked.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(type(model), "encode_texts", watched)
+    result = text_features(model, TEXTS, 2)
+    assert asked == ["a red star", "a blue circle", ""]
+    assert np.array_equal(result[[0, 2, 4]], np.stack([result[0]] * 3))
+
+
+def test_raw_features_are_those_of_the_files_unnormalised(features, model, pictures):
+    attributes, made = features(views=["raw"])
+    assert set(made) == {"raw/final"}
+    np.testing.assert_allclose(made["raw/final"], model.encode_images(model.preprocess(pictures)), atol=1e-5)
+    assert np.ptp(np.linalg.norm(made["raw/final"], axis=1)) > 1e-2
+    assert attributes["normalization"] == "none"
+    assert attributes["model"] == "slip-b16"
+    assert "mean [0.485, 0.456, 0.406]" in attributes["preprocessing"]
+
+
+def test_stored_views_are_joined_by_id(features, model, ids, tmp_path):
+    store = write_views(tmp_path / "views.zarr.zip", ids[::-1], shade=lambda place: 200 - 30 * place)
+    _, made = features(views=["vse", "raw"], store=store)
+    assert set(made) == {"vse/final", "raw/final"}
+    greys = [np.full((20, 20, 3), 200 - 30 * place, dtype=np.uint8) for place in reversed(range(6))]
+    np.testing.assert_allclose(made["vse/final"], image_features(model, greys, 6), atol=1e-5)
+
+
+def test_captions_are_joined_by_id(features, model, ids):
+    captions = caption_table(ids[::-1], TEXTS, source="blip2", model="tiny")
+    attributes, made = features(captions, views=["raw"])
+    np.testing.assert_allclose(made["text/final"], model.encode_texts(TEXTS[::-1]), atol=1e-5)
+    assert attributes["captions"] == "blip2 tiny"
+
+
+def test_an_image_without_caption_is_named_before_anything_is_computed(features, ids):
+    with pytest.raises(InputError, match=f"captions: 1 image ids are missing: {ids[5]}"):
+        features(caption_table(ids[:5], TEXTS[:5], source="blip2"), views=["raw"], weights="nowhere")
+
+
+def test_an_image_without_view_is_named(features, ids, tmp_path):
+    store = write_views(tmp_path / "views.zarr.zip", ids[1:], shade=lambda place: place)
+    with pytest.raises(InputError, match=rf"views\.zarr\.zip: 1 image ids are missing: {ids[0]}"):
+        features(views=["vse"], store=store)
+
+
+def test_an_empty_view_store_says_how_to_fill_it(features, tmp_path):
+    store = write_views(tmp_path / "views.zarr.zip", [], shade=int)
+    with pytest.raises(
+        InputError, match=r"holds no views; set vse\.enabled to true, or take vse out of features\.views"
+    ):
+        features(views=["vse"], store=store)
+    assert set(features(views=["raw"], store=store)[1]) == {"raw/final"}
+
+
+def test_an_image_that_does_not_decode_is_named(features, folder, table):
+    path = folder / "images" / table.frame["file"][2]
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:200])
+        with pytest.raises(InputError, match=path.name):
+            features(views=["raw"])
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"layers": ["final", "block-3"]}, r"features\.layers is 'block-3', allowed: final"),
+        ({"layers": []}, r"features\.layers"),
+        ({"views": ["raw", "blur"]}, r"features\.views\.1 is 'blur'"),
+        ({"views": []}, r"features\.views"),
+        ({"model": "../evil"}, r"features\.model is '\.\./evil'"),
+        ({"dtype": "bfloat16"}, r"features\.dtype"),
+        ({"batch_size": 0}, r"features\.batch_size is 0"),
+        ({"bacth_size": 1}, "did you mean 'batch_size'"),
+    ],
+)
+def test_a_wrong_parameter_is_named(features, values, message):
+    with pytest.raises(InputError, match=message):
+        features(**{"views": ["raw"], **values})
+
+
+def test_a_gpu_that_is_not_there(features, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"features\.device is 'cuda', but torch finds no GPU here"):
+        features(views=["raw"], device="cuda")
+
+
+def test_the_shipped_section_is_valid(params):
+    assert validated(params, "features", FeaturesParams).views == ("raw", "vse")

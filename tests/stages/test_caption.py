@@ -1,0 +1,86 @@
+"""Stage `caption`: from pictures to a table, or to one line that says what is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from pipeline_lib.captioning.table import read_captions
+from pipeline_lib.common.errors import InputError
+from stages.caption import main
+from tests.captioning.small_study import write_study
+from tests.captioning.tiny_blip2 import write_blip2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study")
+    write_blip2(path / "blip2")
+    write_study(path)
+    return path
+
+
+@pytest.fixture
+def run(folder, params, tmp_path):
+    """Run the stage with changes of its section; returns the output's path."""
+
+    def stage(**values):
+        params["caption"].update({"path": str(folder / "blip2"), "batch_size": 4, "device": "cpu", **values})
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+        out = tmp_path / "out" / "captions.csv"
+        main(stimuli=folder / "stimuli.csv", images=folder / "images", out=out, params_file=tmp_path / "params.yaml")
+        return out
+
+    return stage
+
+
+def test_every_image_gets_a_caption_in_table_order(run, capsys):
+    out = run(prompt="C")
+    table = read_captions(out).frame
+    assert table["image_id"].tolist()[::5] == ["train/00000_thing/thing_00a", "test/00002_thing/thing_02b"]
+    assert set(table["source"] + " " + table["model"]) == {"blip2 blip2"}
+    assert table["prompt"][0] == "Briefly describe the 'red star' in the images."
+    assert table["text"].nunique() > 1
+    assert (table["n_tokens"] > 0).all()
+    assert capsys.readouterr().out == f"caption: 6 captions, source blip2 -> {out}\n"
+
+
+def test_batch_size_changes_no_byte(run):
+    assert len({run(batch_size=size).read_bytes() for size in (1, 2, 6)}) == 1
+
+
+def test_labels(run):
+    assert read_captions(run(source="label")).frame["text"][2] == "a photo of a blue circle"
+
+
+def test_none_writes_a_header(run, capsys):
+    assert len(read_captions(run(source="none"))) == 0
+    assert "0 captions, source none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompt": "D"}, r"caption\.prompt is 'D', allowed: A, B, C, label"),
+        ({"path": "nowhere"}, "nowhere holds no model"),
+        ({"source": "llava"}, r"caption\.source is 'llava'"),
+        ({"device": "cpuu"}, "did you mean 'cpu'"),
+    ],
+)
+def test_nothing_is_left_after_an_error(run, tmp_path, values, message):
+    with pytest.raises(InputError, match=message):
+        run(**values)
+    assert not (tmp_path / "out").exists()
+
+
+def test_from_the_command_line(folder, project_root, params, tmp_path):
+    params["caption"].update({"source": "label"})
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    command = [sys.executable, "-m", "stages.caption", "--stimuli", folder / "gone.csv", "--images", folder / "images"]
+    command += ["--out", tmp_path / "captions.csv", "--params-file", tmp_path / "params.yaml"]
+    done = subprocess.run(list(map(str, command)), cwd=project_root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("trialign: ")
+    assert done.stderr.count("\n") == 1
+    assert "gone.csv: no such stimulus table" in done.stderr
