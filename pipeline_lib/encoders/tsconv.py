@@ -89,6 +89,7 @@ class TSConv(Encoder):
             If the shape is another one.
         """
         self._check(prepared, self.n_times - POOL + 1, "prepared epochs")
+        prepared = prepared.to(self.temporal.weight.dtype)
         with torch.autocast(prepared.device.type, enabled=False):
             kernel, shift = self._folded_temporal(prepared)
             weight = self.spatial.weight.squeeze(3).permute(2, 1, 0).reshape(-1, FILTERS)

@@ -82,17 +82,17 @@ class _FilterWindows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         epochs, kernel, shift, weight = ctx.saved_tensors
-        to_kernel, to_shift, to_weight, to_epochs = [], [], [], []
+        to_kernel, to_shift, to_weight = (torch.zeros_like(tensor) for tensor in (kernel, shift, weight))
+        to_epochs = []
         for part, windows, activation, slope in _activations(epochs, kernel, shift, ctx.stride):
             outer = gradient[part].reshape(-1, weight.shape[1])
-            to_weight.append(_rows(activation, weight).T @ outer)
+            to_weight = to_weight + _rows(activation, weight).T @ outer
             inner = (outer @ weight.T).view_as(slope).mul_(slope)
-            to_kernel.append(windows.T @ inner)
-            to_shift.append(inner.sum(0))
+            to_kernel = to_kernel + windows.T @ inner
+            to_shift = to_shift + inner.sum(0)
             if ctx.needs_input_grad[0]:
                 to_epochs.append(_overlapped(inner @ kernel.T, epochs[part], ctx.stride))
-        total = [torch.stack(pieces).sum(0) for pieces in (to_kernel, to_shift, to_weight)]
-        return torch.cat(to_epochs) if to_epochs else None, *total, None
+        return torch.cat(to_epochs) if to_epochs else None, to_kernel, to_shift, to_weight, None
 
 
 def _activations(

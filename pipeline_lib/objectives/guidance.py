@@ -55,5 +55,6 @@ def semantic_guidance(
     with torch.set_grad_enabled(teacher_grad and torch.is_grad_enabled()):
         log_p = log_softmax(logit_scale * (image @ text.T), dim=1)
     terms = log_q.exp() * (log_q - log_p)
-    total = terms.sum() if diagonal == "softmax" else terms.sum() - terms.trace()
-    return total / len(brain) if reduction == "mean" else total
+    if diagonal == "one":
+        terms = terms - terms.diagonal().diag()
+    return terms.sum() / len(brain) if reduction == "mean" else terms.sum()

@@ -13,9 +13,7 @@ from pipeline_lib.objectives.params import LossParams
 NEED_TEXT = ("image-text", "guidance")
 
 
-def objective_terms(
-    params: LossParams, embeddings: Embeddings, *, concepts: Tensor | None = None
-) -> dict[str, Tensor]:
+def objective_terms(params: LossParams, embeddings: Embeddings, *, concepts: Tensor | None = None) -> dict[str, Tensor]:
     """The losses that ``params.objectives`` names, in that order.
 
     ``brain-image`` is L1 = InfoNCE(brain, image), ``image-text`` is L2 = InfoNCE(image, text), ``guidance`` is
