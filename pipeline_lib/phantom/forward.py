@@ -49,7 +49,7 @@ def electrodes() -> "mne.Info":
     return info
 
 
-def _free_fields(info: "mne.Info", positions: np.ndarray) -> np.ndarray:  # noqa: F821
+def _free_fields(info: "mne.Info", positions: np.ndarray) -> np.ndarray:
     """Fields of unit dipoles along x, y and z: shape (n_electrodes, n_dipoles, 3)."""
     import mne
 

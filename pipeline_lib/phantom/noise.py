@@ -48,7 +48,6 @@ def recorded_noise(model: NoiseModel, rng: np.random.Generator, n_samples: int, 
     ndarray of float64, shape (n_channels, n_samples)
         Volts.
     """
-
     length = next_fast_len(n_samples, real=True)
     frequency = np.arange(1, int(min(LOWPASS, sfreq / 2) * length / sfreq) + 1) * sfreq / length
     n_channels, n_alpha = model.alpha.shape

@@ -13,7 +13,7 @@ from pipeline_lib.phantom.sources import (
     Wave,
     alpha_dipoles,
     background_dipoles,
-    of_subject,
+    of_person,
     wave_dipoles,
 )
 from pipeline_lib.phantom.streams import Stream, generator
@@ -73,7 +73,7 @@ def make_person(seed: int, number: int) -> Person:
 
 
 def _response(wave: Wave, seed: int, rng: np.random.Generator, delay: float) -> Response:
-    dipoles = of_subject(wave_dipoles(wave, seed), rng, delay)
+    dipoles = of_person(wave_dipoles(wave, seed), rng, delay)
     n_dipoles = wave.n_dipoles
     own = rng.normal(size=(n_dipoles, n_dipoles)) / np.sqrt(n_dipoles)
     return Response(

@@ -44,8 +44,8 @@ class Wave:
 
 
 # Times and places are those of the visual evoked response: P1 over the occiput, N1 over lateral occipital and parietal
-# sites, a long late positivity over the temporal lobe. Amplitudes are a few microvolts, chosen so that a ridge decoder of
-# the true attributes finds about 55 % of 60 test pictures within a person and about 20 % across people (chance 1.7 %).
+# sites, a long late positivity over the temporal lobe. Amplitudes are a few microvolts, chosen so that ridge regression
+# to the true attributes finds about 55 % of 60 test pictures within a person and about 20 % across people (chance 1.7).
 WAVES = (
     Wave("early", (0.30, -0.92, 0.20), 0.22, 32, 0.100, 0.010, 0.022, 1.6, 0.5),
     Wave("mid", (0.62, -0.72, 0.25), 0.25, 24, 0.170, 0.012, 0.028, 1.3, -0.6),
@@ -100,7 +100,7 @@ def wave_dipoles(wave: Wave, seed: int) -> Dipoles:
     )
 
 
-def of_subject(dipoles: Dipoles, rng: np.random.Generator, delay: float) -> Dipoles:
+def of_person(dipoles: Dipoles, rng: np.random.Generator, delay: float) -> Dipoles:
     """The same dipoles in one person's head: moved, turned, and with its own speed and strength.
 
     Parameters
