@@ -16,8 +16,9 @@ import PIL.Image
 
 from pipeline_lib.stimuli.images import load_image
 from pipeline_lib.stimuli.params import VseParams
+from pipeline_lib.stimuli.saliency import Saliency
 from pipeline_lib.stimuli.views import CHUNK, ViewWriter
-from pipeline_lib.stimuli.vse import Saliency, extract_saliency
+from pipeline_lib.stimuli.vse import extract_saliency
 
 KEPT_BLOCKS = 16  # of Pillow's memory, 16 MiB each at most
 

@@ -18,7 +18,7 @@ from zarr.codecs import ZstdCodec
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.zarr_zip import open_zarr_zip, pack_zarr
-from pipeline_lib.stimuli.vse import Saliency
+from pipeline_lib.stimuli.saliency import Saliency
 
 CHUNK = 8  # images; 1.5 MiB at 224 pixels
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy import ndarray
 
 from pipeline_lib.stimuli.params import VseParams
+from pipeline_lib.stimuli.saliency import Saliency
 
 # Pixels are 8 bit, so the maps of a picture that is not blank differ by more than 1e-4; rounding stays below 1e-6.
 CONSTANT_RANGE = 1e-6
@@ -25,22 +26,6 @@ GAUSSIAN_CUT = 4.0
 BORDER = cv2.BORDER_REFLECT_101
 
 Normalization = Literal["zscore", "minmax"]
-
-
-@dataclass(frozen=True)
-class Saliency:
-    """What the extraction gives.
-
-    Attributes
-    ----------
-    view : ndarray of uint8, shape (height, width, 3)
-        I_a, the weighted picture, RGB.
-    map : ndarray of uint8, shape (height, width)
-        R_a, 0 (suppressed) to 255 (kept).
-    """
-
-    view: ndarray
-    map: ndarray
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.zarr_zip import open_zarr_zip
+from pipeline_lib.stimuli.saliency import Saliency
 from pipeline_lib.stimuli.views import CHUNK, ViewWriter, open_views
-from pipeline_lib.stimuli.vse import Saliency
 
 N_IMAGES = 2 * CHUNK + 3
 
