@@ -85,14 +85,15 @@ def correct_baseline(epochs: np.ndarray, n_before: int, mode: Literal["mean", "z
 def resample_epochs(epochs: np.ndarray, n_before: int, ratio: Fraction) -> tuple[np.ndarray, int]:
     """Change the sampling rate by Fourier interpolation, with a brick-wall filter at the lower Nyquist frequency.
 
-    The ends are continued by odd reflection before the transform. The padding is a whole number of new samples as seen
-    from onset, so that onset itself is one of the new samples.
+    The ends are continued by odd reflection and the line between both ends is set aside during the transform, which
+    takes signals for periodic: a jump from the last sample to the first would ring. The padding is a whole number of
+    new samples as seen from onset, so that onset itself is one of the new samples.
 
     Parameters
     ----------
     epochs : ndarray, shape (n_epochs, n_channels, n_times)
     n_before : int
-        Samples before onset; 0 <= n_before < n_times.
+        Samples before onset; negative if the epoch starts after onset.
     ratio : Fraction
         New rate divided by old rate.
 
@@ -109,7 +110,11 @@ def resample_epochs(epochs: np.ndarray, n_before: int, ratio: Fraction) -> tuple
     n_times = epochs.shape[-1]
     left, total = _padded_length(n_times, n_before, down)
     padded = _reflect(epochs, left, total - left - n_times)
-    resampled = _fourier_resample(padded, total * up // down)
+    slope = (padded[..., -1:] - padded[..., :1]) / (total - 1)
+    old_grid = np.arange(total, dtype=epochs.dtype)
+    new_grid = np.arange(total * up // down, dtype=epochs.dtype) * (down / up)
+    padded -= slope * old_grid
+    resampled = _fourier_resample(padded, len(new_grid)) + slope * new_grid
     onset = (left + n_before) * up // down
     new_before = n_before * up // down
     new_after = (n_times - 1 - n_before) * up // down

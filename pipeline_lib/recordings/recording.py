@@ -53,14 +53,11 @@ class Session:
     ----------
     number : int
         As in the folder's name.
-    folder : Path
-        Where it lies, for messages.
     recordings : callable
         Reads its recordings, one at a time.
     """
 
     number: int
-    folder: Path
     recordings: Callable[[], Iterator[Recording]]
 
 

@@ -39,7 +39,7 @@ def sessions(root: Path, subject: str) -> list[Session]:
     found = sorted((int(match[1]), path) for match, path in numbered if match)
     if not found:
         raise InputError(f"{folder}: no sessions; expected {EXPECTED}")
-    return [Session(number, path, partial(_recordings, _files(path))) for number, path in found]
+    return [Session(number, partial(_recordings, _files(path))) for number, path in found]
 
 
 def read_recording(file: Path, partition: Partition) -> Recording:

@@ -73,7 +73,7 @@ def noise_covariance(
     InputError
         If no image has two trials although `method` needs them.
     """
-    _, image, counts = np.unique(images.astype(str), return_inverse=True, return_counts=True)
+    _, image, counts = np.unique(images, return_inverse=True, return_counts=True)
     if method == "epochs":
         return _mean_over_trials(epochs, 1 / (counts[image] * len(counts)))
     repeated = np.flatnonzero(counts > 1)
