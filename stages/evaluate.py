@@ -21,11 +21,11 @@ from pipeline_lib.retrieval.report import retrieval_report, write_n_way_rows, wr
 
 def main(
     *,
-    runs: Path = typer.Option(...),
-    epochs: Path = typer.Option(...),
-    features: Path = typer.Option(...),
-    stimuli: Path = typer.Option(...),
-    out: Path = typer.Option(...),
+    runs: Path,
+    epochs: Path,
+    features: Path,
+    stimuli: Path,
+    out: Path,
     params_file: Path = Path("params.yaml"),
 ) -> None:
     """Evaluate exactly the runs that params.yaml declares and write the metrics into the folder `out`."""

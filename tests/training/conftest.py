@@ -1,0 +1,97 @@
+"""A made-up study whose responses are a noisy linear image of the features, small enough to fit in a second."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline_lib.common.stimulus_table import checked_table, write_stimulus_table
+from pipeline_lib.encoders.params import EncoderParams
+from pipeline_lib.features.bank import BankWriter
+from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.recordings.store import EpochsData, write_store
+from pipeline_lib.training.params import TargetParams, TrainParams
+from pipeline_lib.training.settings import Settings
+
+N_TRAIN, N_TEST, N_CHANNELS, DIM = 60, 10, 12, 8
+
+
+@dataclass(frozen=True)
+class Study:
+    """Paths of the made-up study."""
+
+    stimuli: Path
+    features: Path
+    epochs: Path
+
+    def store(self, subject: str) -> Path:
+        return self.epochs / f"{subject}.zarr.zip"
+
+
+def write_subject(path: Path, features: np.ndarray, *, seed: int, **changes) -> None:
+    """Two repeats of each image: the features through one mixing for all subjects, and noise."""
+    mixing = np.random.default_rng(0).normal(size=(DIM, N_CHANNELS))
+    rng = np.random.default_rng(seed)
+    clean = np.repeat(features @ mixing, 2, axis=0)
+    epochs = (clean + 0.3 * rng.normal(size=clean.shape))[:, :, None].astype(np.float32)
+    ids = np.repeat([f"image{i}" for i in range(len(features))], 2)
+    values = {
+        "epochs": epochs,
+        "image_ids": ids,
+        "session": np.tile([1, 2], len(features)),
+        "test": np.repeat(np.arange(len(features)) >= N_TRAIN, 2),
+        "ch_names": [f"E{i}" for i in range(N_CHANNELS)],
+        "sfreq": None,
+        "tmin": 0.0,
+        "subject": path.name.split(".")[0],
+        "whitening": "none",
+        "provenance": {},
+    }
+    write_store(path, EpochsData(**{**values, **changes}))
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Study:
+    folder = tmp_path_factory.mktemp("study")
+    n_images = N_TRAIN + N_TEST
+    ids = [f"image{i}" for i in range(n_images)]
+    features = np.random.default_rng(1).normal(size=(n_images, DIM)).astype(np.float32)
+    frame = pd.DataFrame(
+        {
+            "image_id": ids,
+            "file": [f"{name}.jpg" for name in ids],
+            "concept": [f"concept{i // 2}" for i in range(n_images)],
+            "split": ["train"] * N_TRAIN + ["test"] * N_TEST,
+            "event_code": [*range(1, N_TRAIN + 1), *range(1, N_TEST + 1)],
+        }
+    )
+    result = Study(folder / "stimuli.csv", folder / "features.h5", folder / "epochs")
+    write_stimulus_table(checked_table(frame, where="test"), result.stimuli)
+    with BankWriter(result.features, ids[::-1], dtype="float32", attributes={}) as writer:
+        writer.write("raw/final", features[::-1])
+        writer.write("text/final", features[::-1] @ np.eye(DIM, 5, dtype=np.float32))
+    for seed, subject in enumerate(("sub-01", "sub-02")):
+        write_subject(result.store(subject), features, seed=seed)
+    return result
+
+
+@pytest.fixture
+def settings(params) -> Settings:
+    """The shipped parameters, with a small flat model and a short fit."""
+    params["encoder"].update(name="flat", dim=16)
+    params["target"].update(view="raw")
+    params["train"].update(epochs=30, batch_size=32, learning_rate=0.005, device="cpu")
+    params["train"]["validation"].update(size=10)
+    return make_settings(params)
+
+
+def make_settings(params) -> Settings:
+    """Typed settings from plain values."""
+    return Settings(
+        target=TargetParams.model_validate(params["target"]),
+        encoder=EncoderParams.model_validate(params["encoder"]),
+        loss=LossParams.model_validate(params["loss"]),
+        train=TrainParams.model_validate(params["train"]),
+    )

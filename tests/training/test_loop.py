@@ -1,0 +1,115 @@
+"""Training learns, selects by validation loss, repeats itself, and stops at the first number that is none."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.stimulus_table import read_stimulus_table
+from pipeline_lib.training.data import load_training_data
+from pipeline_lib.training.loop import Trainer, build_optimizer
+from pipeline_lib.training.run import build_model, prepared_split
+from tests.training.conftest import make_settings
+
+
+def trainer_of(study, settings, seed=0):
+    table = read_stimulus_table(study.stimuli)
+    paths = [study.store("sub-01")]
+    data, _ = load_training_data(paths, study.features, table, settings.target, settings.train)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    model = build_model(data, settings)
+    train, valid = prepared_split(model, data, settings, 1, generator, torch.device("cpu"))
+    return Trainer(model, settings, train, valid, settings.train.epochs, generator)
+
+
+@pytest.mark.parametrize("balancer", ["static", "dla", "mcdb"])
+def test_the_loss_falls_under_every_balancer(study, params, settings, balancer):
+    params["loss"].update(balancer=balancer, norms_every=0)
+    fit = trainer_of(study, make_settings(params)).fit("test")
+    assert fit.history[fit.best_epoch - 1]["valid/brain-image"] < 0.5 * fit.history[0]["valid/brain-image"]
+
+
+def test_the_model_keeps_the_weights_of_the_lowest_validation_loss(study, settings):
+    trainer = trainer_of(study, settings)
+    fit = trainer.fit("test")
+    losses = [row["valid/loss"] for row in fit.history]
+    assert fit.best_epoch == int(np.argmin(losses)) + 1
+    assert trainer.validate()["valid/loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(study, settings):
+    def weights(seed):
+        trainer = trainer_of(study, settings, seed)
+        trainer.fit("test")
+        return torch.cat([p.flatten() for p in trainer.model.parameters()])
+
+    first = weights(0)
+    assert torch.equal(first, weights(0))
+    assert not torch.equal(first, weights(1))
+
+
+def test_history_logs_losses_weights_norms_and_scale(study, settings):
+    row = trainer_of(study, settings).fit("test").history[0]
+    for name in ("brain-image", "image-text", "guidance"):
+        assert {f"train/{name}", f"valid/{name}", f"weight/{name}", f"grad_norm/{name}"} <= set(row)
+    assert row["logit_scale"] == pytest.approx(1 / 0.07, rel=0.1)
+
+
+def test_selection_by_total_is_the_mean_of_all_objectives(study, params, settings):
+    params["train"]["validation"]["loss"] = "total"
+    row = trainer_of(study, make_settings(params)).validate()
+    parts = [value for name, value in row.items() if name != "valid/loss"]
+    assert row["valid/loss"] == pytest.approx(sum(parts) / 3)
+
+
+def test_batches_are_even(study, params, settings):
+    params["train"]["batch_size"] = 49  # of 50 samples: 25 and 25, never 49 and 1
+    trainer = trainer_of(study, make_settings(params))
+    sizes = []
+    trainer.step = lambda rows: sizes.append(len(rows)) or {"x": torch.tensor(0.0)}
+    trainer.train_epoch()
+    assert sizes == [25, 25]
+
+
+def test_a_number_that_is_none_stops_with_epoch_and_term(study, settings):
+    trainer = trainer_of(study, settings)
+    trainer.train.brain[0, 0] = math.nan
+    with pytest.raises(InputError, match=r"epoch 1: train/brain-image is nan"):
+        trainer.fit("test")
+
+
+def test_noise_on_the_gradients_changes_the_course(study, params, settings):
+    params["loss"]["spr"].update(enabled=True)
+    noisy = trainer_of(study, make_settings(params)).fit("test").history[-1]
+    plain = trainer_of(study, settings).fit("test").history[-1]
+    assert noisy["train/brain-image"] != plain["train/brain-image"]
+
+
+def test_weight_decay_goes_by_branch_and_spares_the_logit_scale(study, settings):
+    trainer = trainer_of(study, settings)
+    decays = {group["branch"]: group["weight_decay"] for group in trainer.optimizer.param_groups}
+    assert decays == {"brain": 0.001, "image": 0.005, "text": 0.005, "shared": 0.0}
+
+
+def test_adam_decays_nothing(study, params, settings):
+    params["train"]["optimizer"] = "adam"
+    trainer = trainer_of(study, make_settings(params))
+    assert {
+        group["weight_decay"]
+        for group in build_optimizer(trainer.model.branches(), trainer.settings.train).param_groups
+    } == {0}
+
+
+def test_the_update_of_a_branch_is_scaled_by_the_balancer(study, settings):
+    def displacement(scale):
+        trainer = trainer_of(study, settings)
+        trainer.balancer.step_scale = lambda branch: scale if branch == "image" else 1.0
+        before = [p.clone() for p in trainer.model.image_branch.parameters()]
+        trainer.step(torch.arange(20))
+        after = trainer.model.image_branch.parameters()
+        return torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)]).norm().item()
+
+    assert displacement(0.25) == pytest.approx(0.25 * displacement(1.0), rel=1e-3)

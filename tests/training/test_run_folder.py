@@ -1,0 +1,86 @@
+"""A run folder is written whole, rebuilds the same model, and is refused when damaged."""
+
+import json
+
+import pytest
+import torch
+
+from pipeline_lib.common.errors import InputError
+from pipeline_lib.training.run import RunInputs, train_run
+from pipeline_lib.training.run_folder import load_run
+
+
+def inputs(study, protocol="intra", subjects=("sub-01",)):
+    stores = {name: study.store(name) for name in subjects}
+    return RunInputs(protocol, "sub-01", stores, study.features, study.stimuli)
+
+
+@pytest.fixture
+def run(study, settings, tmp_path):
+    out = tmp_path / "sub-01-seed0"
+    train_run(inputs(study), settings, n_epochs=3, seed=0, out=out)
+    return out
+
+
+def test_a_run_is_four_files(run):
+    assert sorted(path.name for path in run.iterdir()) == [
+        "history.csv",
+        "model.json",
+        "model.safetensors",
+        "params.yaml",
+    ]
+    assert [path.name for path in run.parent.iterdir()] == ["sub-01-seed0"]
+
+
+def test_the_same_seed_writes_the_same_bytes(run, study, settings, tmp_path):
+    again = tmp_path / "again"
+    train_run(inputs(study), settings, n_epochs=3, seed=0, out=again)
+    for path in run.iterdir():
+        assert path.read_bytes() == (again / path.name).read_bytes()
+
+
+def test_the_model_comes_back_with_what_it_means(run, settings):
+    model, card, params = load_run(run)
+    assert not model.training
+    assert card.trained_on == ["sub-01"]
+    assert (card.target_view, card.target_layer) == ("raw", "final")
+    assert card.shapes.text_dim == 5
+    assert params["loss"]["balancer"] == settings.loss.balancer
+    epochs = torch.zeros(3, card.shapes.n_channels, 1)
+    assert model.embed_brain(model.encoder.prepare(epochs)).shape == (3, 16)
+
+
+def test_inter_subject_runs_name_who_was_left_out(study, settings, tmp_path):
+    line = train_run(inputs(study, "inter", ("sub-02",)), settings, n_epochs=2, seed=0, out=tmp_path / "run")
+    _, card, _ = load_run(tmp_path / "run")
+    assert (card.protocol, card.subject, card.trained_on) == ("inter", "sub-01", ["sub-02"])
+    assert "inter sub-01 seed 0" in line
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json", "params.yaml"])
+def test_a_missing_file_is_named(run, name):
+    (run / name).unlink()
+    with pytest.raises(InputError, match=name):
+        load_run(run)
+
+
+def test_another_format_is_refused(run):
+    described = json.loads((run / "model.json").read_text())
+    (run / "model.json").write_text(json.dumps({**described, "format": 99}))
+    with pytest.raises(InputError, match="not a model of format 1"):
+        load_run(run)
+
+
+def test_weights_of_another_shape_are_refused(run):
+    described = json.loads((run / "model.json").read_text())
+    described["shapes"]["image_dim"] += 1
+    (run / "model.json").write_text(json.dumps(described))
+    with pytest.raises(InputError, match="weights do not fit"):
+        load_run(run)
+
+
+def test_text_objectives_without_captions_are_refused_with_the_cure(run, study, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline_lib.training.data.TEXT_DATASET", "text/none")
+    with pytest.raises(InputError, match=r"loss.objectives.*caption.source"):
+        train_run(inputs(study), settings, n_epochs=2, seed=0, out=tmp_path / "no-text")
+    assert not (tmp_path / "no-text").exists()
