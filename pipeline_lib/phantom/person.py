@@ -18,8 +18,8 @@ from pipeline_lib.phantom.sources import (
 )
 from pipeline_lib.phantom.streams import Stream, generator
 
-# Share of each response whose link to the picture is the person's own. It sets how far one person's decoder serves
-# another: at 0 people differ in their heads alone.
+# Amplitude of the part of each response whose link to the picture is the person's own (its square is the share of
+# variance). It sets how far one person's decoder serves another: at 0 people differ in their heads alone.
 IDIOSYNCRASY = 0.6
 TARGET_STRENGTH = 2.0  # a target's drive in units of a typical picture's
 ALPHA_FREQUENCY = 10.0, 0.5  # Hz: mean and sd over people
