@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+# Tiny models gain nothing from threads, and lose much where tests share a busy machine. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline_lib.common.errors import InputError
@@ -18,6 +19,9 @@ from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.training.model import AlignmentModel, Shapes
 
 FORMAT = 1
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+PARAMS = "params.yaml"
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,8 @@ def save_run(
     save_file(
         {name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / "model.safetensors"
     )
-    (folder / "model.json").write_text(
-        json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8"
-    )
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    (folder / CARD).write_text(json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8")
+    (folder / PARAMS).write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
@@ -79,20 +81,19 @@ def load_run(folder: Path) -> tuple[AlignmentModel, ModelCard, dict[str, Any]]:
     InputError
         If the folder or one of its files is missing, of another format, or the weights do not fit.
     """
-    try:
-        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-        weights = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename or folder}: missing from the run folder; run 'dvc repro'") from None
+    for name in (CARD, PARAMS, WEIGHTS):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: no such file; run 'dvc repro' to train the model")
+    described = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    params = yaml.safe_load((folder / PARAMS).read_text(encoding="utf-8"))
     if described.pop("format", None) != FORMAT:
-        raise InputError(f"{folder}/model.json: not a model of format {FORMAT}; train it again with 'dvc repro'")
+        raise InputError(f"{folder / CARD}: not a model of format {FORMAT}; train it again with 'dvc repro'")
     card = ModelCard(**{**described, "shapes": Shapes(**described["shapes"])})
     encoder = EncoderParams.model_validate(params["encoder"])
     loss = LossParams.model_validate(params["loss"])
     model = AlignmentModel(encoder, loss, card.shapes, card.feature_scale)
     try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{folder}/model.safetensors: weights do not fit the model: {error}") from None
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder / WEIGHTS}: weights do not fit the model: {error}") from None
     return model.eval(), card, params
