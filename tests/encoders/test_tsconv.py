@@ -175,7 +175,8 @@ def test_one_backward_pass_serves_several_losses(pair):
     parameters = [p for p in fast.parameters() if p.requires_grad]
     together = torch.autograd.grad(output, parameters, seeds, is_grads_batched=True, retain_graph=True)
     for k in range(2):
-        for batched, alone in zip(together, torch.autograd.grad(output, parameters, seeds[k], retain_graph=True)):
+        one_by_one = torch.autograd.grad(output, parameters, seeds[k], retain_graph=True)
+        for batched, alone in zip(together, one_by_one, strict=True):
             assert_close(batched[k], alone, 1e-4)
 
 
