@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipeline_lib.common.device import DeviceName
 from pipeline_lib.common.params import Section
@@ -31,3 +31,4 @@ class CaptionParams(Section):
     batch_size: int = Field(gt=0)
     dtype: Literal["float32", "bfloat16", "float16"]
     device: DeviceName
+    threads: PositiveInt | None

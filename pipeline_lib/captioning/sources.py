@@ -8,7 +8,7 @@ from pipeline_lib.captioning.params import CaptionParams
 from pipeline_lib.captioning.prompts import filled, prompt_named
 from pipeline_lib.captioning.table import CaptionTable, caption_table, read_text_csv
 from pipeline_lib.common.batches import batched
-from pipeline_lib.common.device import pick_device
+from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.joins import rows_of
@@ -81,6 +81,7 @@ def model_captions(params: CaptionParams, stimuli: StimulusTable, images: Path) 
 
     wording = prompt_named(params.prompt, params.prompts)
     prompts = [filled(wording, concept) for concept in stimuli.frame["concept"]]
+    use_threads(params.threads)
     model = load_blip2(
         params.path,
         dtype=params.dtype,

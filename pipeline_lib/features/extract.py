@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline_lib.captioning.table import CaptionTable
 from pipeline_lib.common.batches import batched
-from pipeline_lib.common.device import pick_device
+from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.progress import progress
@@ -49,6 +49,7 @@ def model_source(
     texts = captions.texts(image_ids) if len(captions) else []
     if "vse" in params.views:
         _check_store(views, image_ids)
+    use_threads(params.threads)
     model = load_model(params.weights, pick_device(params.device, key="features.device"))
     for layer in params.layers:
         if layer not in model.layers:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipeline_lib.common.device import DeviceName
 from pipeline_lib.common.params import Section
@@ -29,6 +29,8 @@ class FeaturesParams(Section):
     dtype : {"float32", "float16"}
         Of the stored features; computed in float32.
     device : {"auto", "cpu", "cuda"}
+    threads : int or None
+        Of the CPU; None means all cores.
     """
 
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -38,3 +40,4 @@ class FeaturesParams(Section):
     batch_size: int = Field(gt=0)
     dtype: Literal["float32", "float16"]
     device: DeviceName
+    threads: PositiveInt | None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from pipeline_lib.common.params import Section
 
@@ -46,3 +46,4 @@ class TrainParams(Section):
     weight_decay: WeightDecay
     validation: ValidationParams
     device: Literal["auto", "cpu", "cuda"]
+    threads: PositiveInt | None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline_lib.common.device import pick_device
+from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.recordings.store import EpochsStore
@@ -46,7 +46,8 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     str
         One line that says what was written.
     """
-    device = pick_device(settings.train.device)
+    use_threads(settings.train.threads)
+    device = pick_device(settings.train.device, key="train.device")
     table = read_stimulus_table(inputs.stimuli)
     data, store = load_training_data(
         list(inputs.stores.values()), inputs.features, table, settings.target, settings.train

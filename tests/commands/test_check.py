@@ -1,0 +1,82 @@
+"""`trialign check` says what is wrong before anything runs."""
+
+import pytest
+import yaml
+
+from pipeline_lib.commands.check import all_findings, check
+from pipeline_lib.common.errors import InputError
+
+
+@pytest.fixture
+def checked(tmp_path, monkeypatch, params):
+    """Write params in an empty folder and return the bad findings by name."""
+    monkeypatch.chdir(tmp_path)
+
+    def look():
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        return {finding.what: finding.say for finding in all_findings(tmp_path / "params.yaml") if not finding.good}
+
+    return look
+
+
+@pytest.fixture
+def weights(tmp_path):
+    for name in ("slip-b16", "blip2"):
+        (tmp_path / "data/models/phantom" / name).mkdir(parents=True)
+
+
+def test_the_shipped_parameters_are_good(checked, weights):
+    assert checked() == {}
+
+
+def test_missing_weights_are_named(checked):
+    bad = checked()
+    assert set(bad) == {"features.weights", "caption.path"}
+    assert "data/models/phantom/slip-b16 is missing" in bad["features.weights"]
+
+
+def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):
+    params["phantoms"] = []
+    params["study"].update(root="/nowhere", images="/nowhere/images", stimuli="/nowhere/images")
+    bad = checked()
+    assert set(bad) == {"recording of sub-01", "recording of sub-02", "recording of sub-03", "images", "stimuli"}
+
+
+def test_a_misspelt_section_is_suggested(checked, weights, params):
+    params["lose"] = {}
+    assert "did you mean 'loss'?" in checked()["section lose"]
+
+
+def test_a_misspelt_parameter_is_suggested(checked, weights, params):
+    params["loss"]["balancr"] = "dla"
+    assert "did you mean 'balancer'?" in checked()["section loss"]
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "what", "says"),
+    [
+        ("target", {"view": "blur"}, "target", "add it to features.views"),
+        ("vse", {"enabled": False}, "target", "vse.enabled is false"),
+        ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
+    ],
+)
+def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):
+    params[section].update(change)
+    assert says in checked()[what]
+
+
+def test_a_fold_of_an_unknown_subject_is_named(checked, weights, params):
+    params["held_out"] = ["sub-09"]
+    assert "held_out is 'sub-09', allowed: sub-01, sub-02, sub-03" in checked()["inter-subject folds"]
+
+
+def test_one_subject_cannot_be_left_out(checked, weights, params):
+    params.update(subjects=["sub-01"], held_out=["sub-01"])
+    assert "set it to []" in checked()["inter-subject folds"]
+
+
+def test_the_command_counts_what_failed(checked, params, tmp_path, capsys):
+    checked()
+    with pytest.raises(InputError, match="2 of .* checks failed"):
+        check(tmp_path / "params.yaml")
+    assert "WRONG caption.path" in capsys.readouterr().out
