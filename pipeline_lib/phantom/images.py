@@ -110,9 +110,9 @@ def draw(concept: Concept, rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _object_coordinates(rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Right and down in the object's own frame, where its outline is about 1 from its centre."""
-    center = 0.5 + rng.uniform(-0.12, 0.12, 2)
-    radius = rng.uniform(0.24, 0.34)
-    tilt = np.deg2rad(rng.uniform(-35, 35))
+    center = 0.5 + rng.uniform(-0.08, 0.08, 2)
+    radius = rng.uniform(0.29, 0.38)
+    tilt = np.deg2rad(rng.uniform(-20, 20))
     down, right = np.mgrid[0:side, 0:side].astype(np.float32)
     x, y = (right + 0.5) / side - center[0], (down + 0.5) / side - center[1]
     u = (x * np.cos(tilt) + y * np.sin(tilt)) / radius
@@ -176,8 +176,8 @@ def _cycle(position: np.ndarray, period: float, phase: float) -> np.ndarray:
 
 def _background(rng: np.random.Generator, side: int) -> np.ndarray:
     """Mottled ground of a muted colour with a few blobs and lines of other muted colours."""
-    ground = rng.uniform(65, 150) + rng.uniform(-22, 22, 3)
-    mottling = rng.normal(0, 16, (TEXTURE_CELLS, TEXTURE_CELLS, 3)).astype(np.float32)
+    ground = rng.uniform(65, 135) + rng.uniform(-22, 22, 3)
+    mottling = rng.normal(0, 12, (TEXTURE_CELLS, TEXTURE_CELLS, 3)).astype(np.float32)
     canvas = ground.astype(np.float32) + cv2.resize(mottling, (side, side), interpolation=cv2.INTER_CUBIC)
     for _ in range(rng.integers(3, 6)):
         _add_blob(canvas, rng)
@@ -187,7 +187,7 @@ def _background(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _muted(rng: np.random.Generator) -> tuple[float, ...]:
-    return tuple(float(value) for value in rng.uniform(50, 165) + rng.uniform(-25, 25, 3))
+    return tuple(float(value) for value in rng.uniform(60, 145) + rng.uniform(-25, 25, 3))
 
 
 def _add_blob(canvas: np.ndarray, rng: np.random.Generator) -> None:
