@@ -77,6 +77,6 @@ def test_one_subject_cannot_be_left_out(checked, weights, params):
 
 def test_the_command_counts_what_failed(checked, params, tmp_path, capsys):
     checked()
-    with pytest.raises(InputError, match="2 of .* checks failed"):
+    with pytest.raises(InputError, match=r"2 of .* checks failed"):
         check(tmp_path / "params.yaml")
     assert "WRONG caption.path" in capsys.readouterr().out
