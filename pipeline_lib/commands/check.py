@@ -15,6 +15,7 @@ from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
+from pipeline_lib.recordings.preprocess import LAYOUTS
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.training.params import TargetParams, TrainParams
@@ -115,32 +116,64 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:
-    """The study's folders; those of a phantom are made by its stage."""
-    study = params["study"]
-    made = [f"data/raw/{name}" for name in params["phantoms"]]
-    places = {f"recording of {name}": f"{study['root']}/{name}" for name in params["subjects"]}
-    places |= {"images": study["images"], "stimuli": study["stimuli"]}
-    for what, place in places.items():
-        if Path(place).exists():
-            yield Finding(what, True, place)
-        elif any(Path(place).is_relative_to(folder) for folder in made):
-            yield Finding(what, True, f"{place} will be made by stage 'phantom'")
-        else:
-            yield Finding(
-                what, False, f"{place} is missing; set study.root, study.images and study.stimuli, see README"
-            )
+    """The study's recordings and images; those of a phantom are made by its stage."""
+    study = StudyParams.model_validate(params["study"])
+    made = [Path("data/raw") / name for name in params["phantoms"]]
+    if any(study.root.is_relative_to(folder) for folder in made) and not study.root.exists():
+        yield Finding("recordings", True, f"{study.root} will be made by stage 'phantom'")
+        return
+    for name in params["subjects"]:
+        yield _finding(f"recording of {name}", lambda name=name: _recording(study, name))
+    for what, place in (("study.images", study.images), ("study.stimuli", study.stimuli)):
+        yield _finding(what, lambda place=place: _existing(place, "set it to your files, see README"))
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
-    """The folders of model weights, and the caption table of source `file`."""
-    places = {"features.weights": params["features"]["weights"]}
-    if params["caption"]["source"] not in ("none", "label"):
-        places["caption.path"] = params["caption"]["path"]
-    for key, place in places.items():
-        if Path(place).exists():
-            yield Finding(key, True, place)
-        else:
-            yield Finding(key, False, f"{place} is missing; README tells where weights come from and where they go")
+    """The image-text model or supplied features, and what the captions come from; a small model is loaded for it."""
+    features = FeaturesParams.model_validate(params["features"])
+    caption = CaptionParams.model_validate(params["caption"])
+    yield _finding("features.weights", lambda: _image_text_model(features.weights))
+    if caption.source == "blip2":
+        yield _finding("caption.path", lambda: _captioner(caption.path))
+    elif caption.source == "file":
+        yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
+
+
+def _recording(study: StudyParams, subject: str) -> str:
+    if study.layout == "arrays":
+        for name in ("responses.npy", "trials.csv"):
+            _existing(study.root / subject / name, "layout arrays expects responses.npy and trials.csv")
+        return f"{study.root / subject}: responses.npy and trials.csv"
+    sessions = LAYOUTS[study.layout](study.root, subject)
+    return f"{study.root / subject}: {len(sessions)} sessions"
+
+
+def _image_text_model(folder: Path) -> str:
+    from pipeline_lib.features.supplied import is_supplied
+
+    _existing(folder, "README says where weights come from and what the folder holds")
+    if is_supplied(folder):
+        return f"{folder}: supplied features"
+    import torch
+
+    from pipeline_lib.features.load import load_model
+
+    return f"{folder}: loads, {load_model(folder, torch.device('cpu')).dim} dimensions"
+
+
+def _captioner(folder: Path) -> str:
+    _existing(folder, "README says where weights come from")
+    for name in ("config.json", "preprocessor_config.json", "tokenizer.json"):
+        _existing(folder / name, "save model and processor with transformers' save_pretrained")
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(f"{folder}: no .safetensors weights; save the model with transformers' save_pretrained")
+    return str(folder)
+
+
+def _existing(place: Path, cure: str) -> str:
+    if not place.exists():
+        raise InputError(f"{place} is missing; {cure}")
+    return str(place)
 
 
 def _finding(what: str, look: Callable[[], str]) -> Finding:

@@ -21,8 +21,15 @@ def checked(tmp_path, monkeypatch, params):
 
 @pytest.fixture
 def weights(tmp_path):
-    for name in ("slip-b16", "blip2"):
-        (tmp_path / "data/models/phantom" / name).mkdir(parents=True)
+    """Stand-ins where the shipped parameters look: own features, and the files of a captioner."""
+    features, captioner = (tmp_path / "data/models/phantom" / name for name in ("slip-b16", "blip2"))
+    for folder, names in (
+        (features, ["features.npy", "images.txt"]),
+        (captioner, ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"]),
+    ):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).touch()
 
 
 def test_the_shipped_parameters_are_good(checked, weights):
@@ -35,11 +42,40 @@ def test_missing_weights_are_named(checked):
     assert "data/models/phantom/slip-b16 is missing" in bad["features.weights"]
 
 
+def test_a_captioner_without_weights_is_named(checked, weights, tmp_path):
+    (tmp_path / "data/models/phantom/blip2/model.safetensors").unlink()
+    assert "no .safetensors weights" in checked()["caption.path"]
+
+
+def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
+    folder = tmp_path / "data/models/phantom/slip-b16"
+    for path in folder.iterdir():
+        path.unlink()
+    assert "model.yaml" in checked()["features.weights"]
+
+
+def test_responses_without_a_table_of_trials_are_named(checked, weights, params, tmp_path):
+    root = tmp_path / "mine"
+    (root / "sub-01").mkdir(parents=True)
+    (root / "sub-01" / "responses.npy").touch()
+    params.update(phantoms=[], subjects=["sub-01"], held_out=[])
+    params["study"].update(layout="arrays", root=str(root), images=str(root), stimuli=str(root))
+    bad = checked()
+    assert set(bad) == {"recording of sub-01"}
+    assert "trials.csv is missing" in bad["recording of sub-01"]
+
+
 def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):
     params["phantoms"] = []
     params["study"].update(root="/nowhere", images="/nowhere/images", stimuli="/nowhere/images")
     bad = checked()
-    assert set(bad) == {"recording of sub-01", "recording of sub-02", "recording of sub-03", "images", "stimuli"}
+    assert set(bad) == {
+        "recording of sub-01",
+        "recording of sub-02",
+        "recording of sub-03",
+        "study.images",
+        "study.stimuli",
+    }
 
 
 def test_a_misspelt_section_is_suggested(checked, weights, params):
