@@ -85,7 +85,7 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
             store_path = inputs.epochs / f"{subject}.zarr.zip"
             store = open_store(store_path)
             check_sensors(card, store, store_path)
-            image_ids, responses = test_queries(store, params.repeats, where=store_path)
+            image_ids, responses = averaged_test_trials(store, params.repeats, where=store_path)
             queries = embed_queries(model, responses)
             targets = embed_targets(model, card, bank, inputs.table, image_ids)
             for name in params.galleries:
@@ -95,7 +95,7 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
                 yield from both_directions(Result(*run, similarity, gallery.relevant))
 
 
-def test_queries(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
+def averaged_test_trials(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
     """One response per test image: the mean of all its repeats, or of the first so many.
 
     Returns
