@@ -1,6 +1,6 @@
 """Drawn pictures of the phantom study: a shape with a pattern and a colour in front of a cluttered background.
 
-A concept is one of 8 shapes x 5 patterns x 8 colours. Place, size, tilt, background and light are random, so two
+A concept is one of 6 shapes x 5 patterns x 8 colours. Place, size, tilt, background and light are random, so two
 pictures of one concept share little but the concept, as two photographs of one thing do. Everything random is drawn
 before anything is painted and lengths are fractions of the picture's side, so one generator state gives one scene at
 any size. Legible at 64 pixels.
@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline_lib.common.errors import InputError
 
-SHAPES = ("circle", "square", "triangle", "star", "cross", "ring", "heart", "crescent")
+SHAPES = ("circle", "triangle", "star", "cross", "ring", "crescent")
 PATTERNS = ("plain", "striped", "dotted", "checkered", "gradient")
 COLORS = {
     "red": (215, 35, 35),
@@ -125,8 +125,6 @@ def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     match shape:
         case "circle":
             return distance < 0.9
-        case "square":
-            return np.maximum(abs(u), abs(v)) < 0.8
         case "triangle":
             return (v < 0.68) & (abs(u) < 0.6 * (v + 1))
         case "star":
@@ -135,9 +133,6 @@ def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
             return (np.minimum(abs(u), abs(v)) < 0.32) & (np.maximum(abs(u), abs(v)) < 0.95)
         case "ring":
             return (distance > 0.5) & (distance < 1)
-        case "heart":
-            x, y = 1.15 * u, 0.12 - 1.15 * v
-            return (x**2 + y**2 - 1) ** 3 < x**2 * y**3
         case "crescent":
             return (distance < 1) & (np.hypot(u - 0.5, v) > 0.78)
     raise ValueError(f"shape is {shape!r}, allowed: {', '.join(SHAPES)}")

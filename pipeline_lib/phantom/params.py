@@ -17,7 +17,7 @@ class PhantomParams(Section):
     image_size : int
         Side of a picture in pixels.
     train_concepts, test_concepts : int
-        Disjoint combinations of shape, pattern and colour; together at most 320.
+        Disjoint combinations of shape, pattern and colour; together at most 240.
     train_images, center_images : int
         Pictures per training concept, and further pictures per test concept that nobody is shown.
     sessions, train_repeats, test_repeats : int

@@ -81,5 +81,5 @@ def test_a_picture_does_not_depend_on_how_many_there_are(image_set, small_phanto
 
 
 def test_more_concepts_than_there_are_get_one_clear_line(small_phantom):
-    with pytest.raises(InputError, match=r"phantom\.train_concepts is 300 .*phantom\.test_concepts is 21.*320"):
-        plan_image_set(small_phantom(train_concepts=300, test_concepts=21))
+    with pytest.raises(InputError, match=r"phantom\.train_concepts is 220 .*phantom\.test_concepts is 21.*240"):
+        plan_image_set(small_phantom(train_concepts=220, test_concepts=21))

@@ -51,8 +51,8 @@ def test_an_earlier_study_is_replaced(tmp_path, params_file):
 
 
 def test_impossible_parameters_leave_nothing_behind(tmp_path, params_file):
-    with pytest.raises(InputError, match="320"):
-        main(out=tmp_path / "raw" / "phantom", params_file=params_file(train_concepts=320))
+    with pytest.raises(InputError, match="240"):
+        main(out=tmp_path / "raw" / "phantom", params_file=params_file(train_concepts=240))
     assert not (tmp_path / "raw").exists()
 
 
