@@ -1,6 +1,9 @@
 """dvc.yaml declares exactly what the code of each stage imports and reads."""
 
+from hashlib import md5
+
 import pytest
+import yaml
 
 from tests.declarations import (
     OWN,
@@ -78,3 +81,13 @@ def test_only_stages_and_commands_reach_for_the_params_file():
 
 def test_init_files_are_empty():
     assert not [path for package in OWN for path in (ROOT / package).rglob("__init__.py") if path.read_text()]
+
+
+def test_the_shipped_weights_belong_to_the_shipped_code():
+    # Else every fresh clone would train them anew, for minutes.
+    stage = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]["phantom-models"]
+    for dep in stage["deps"]:
+        assert md5((ROOT / dep["path"]).read_bytes()).hexdigest() == dep["md5"], (
+            f"{dep['path']} has changed since the weights were trained: run 'dvc repro phantom-models', or, if the "
+            "change cannot matter, 'dvc commit phantom-models', and commit dvc.lock"
+        )

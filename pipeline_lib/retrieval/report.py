@@ -37,7 +37,7 @@ def about_lines(*, study: str, synthetic: bool, whitening: str, selection: str) 
     first = "synthetic data: these accuracies are no evidence about brains" if synthetic else "recorded data"
     return [
         f"{study} study, {first}",
-        "closed set: a gallery holds the test items only, the match of every query among them; ties count against us",
+        "galleries hold the test items only, the match of every query among them; ties count against the model",
         f"whitening: {whitening}",
         f"selection: {selection}",
         "sd: over seeds, of the mean over subjects (null for one seed)",
