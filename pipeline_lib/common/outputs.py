@@ -24,8 +24,8 @@ def written_whole(target: Path) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
     unfinished = target.with_name(f".{os.getpid()}.unfinished.{target.name}")
-    _remove(unfinished)
     try:
         yield unfinished
         if target.is_dir():
@@ -33,6 +33,24 @@ def written_whole(target: Path) -> Iterator[Path]:
         os.replace(unfinished, target)
     finally:
         _remove(unfinished)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed processes left of earlier attempts, and an attempt of this process's number."""
+    for leftover in target.parent.glob(f".*.unfinished.{target.name}"):
+        number = leftover.name.split(".")[1]
+        if number == str(os.getpid()) or (number.isdecimal() and not _is_running(int(number))):
+            _remove(leftover)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:

@@ -1,5 +1,8 @@
 """Outputs appear whole or not at all."""
 
+import os
+import subprocess
+
 import pytest
 
 from pipeline_lib.common.outputs import written_whole
@@ -44,3 +47,21 @@ def test_a_read_only_file_can_be_replaced(tmp_path):
     with written_whole(target) as unfinished:
         unfinished.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    killed = subprocess.Popen(["sleep", "60"])
+    killed.kill()
+    killed.wait()
+    (tmp_path / f".{killed.pid}.unfinished.run").mkdir()
+    with written_whole(tmp_path / "run") as unfinished:
+        unfinished.mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_another_running_process_writes_is_left_alone(tmp_path):
+    other = tmp_path / f".{os.getppid()}.unfinished.run"
+    other.mkdir()
+    with written_whole(tmp_path / "run") as unfinished:
+        unfinished.mkdir()
+    assert other.exists()
