@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -37,7 +38,7 @@ def written_whole(target: Path) -> Iterator[Path]:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove what killed processes left of earlier attempts, and an attempt of this process's number."""
-    for leftover in target.parent.glob(f".*.unfinished.{target.name}"):
+    for leftover in target.parent.glob(f".*.unfinished.{escape(target.name)}"):
         number = leftover.name.split(".")[1]
         if number == str(os.getpid()) or (number.isdecimal() and not _is_running(int(number))):
             _remove(leftover)
