@@ -75,7 +75,8 @@ def validated(params: dict[str, Any], section: str, schema: type[Model], *, wher
 
 
 def _first_problem(section: str, schema: type[BaseModel], error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
+    # A misspelt key is also a missing one; naming what the user wrote helps more.
+    problem = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join([section, *(str(part) for part in problem["loc"])])
     if problem["type"] == "extra_forbidden":
         siblings = _keys_at(schema, problem["loc"][:-1])

@@ -35,13 +35,13 @@ def test_good_values_arrive_typed(tmp_path):
 
 
 def test_a_misspelt_key_is_suggested(tmp_path):
-    message = refused(tmp_path, {"balancr": "dla", "balancer": "dla", "mcdb": {"gamma": 1}})
+    message = refused(tmp_path, {"balancr": "dla", "mcdb": {"gamma": 1}})
     assert "unknown parameter loss.balancr" in message
     assert "did you mean 'balancer'?" in message
 
 
 def test_a_misspelt_inner_key_is_suggested(tmp_path):
-    message = refused(tmp_path, {"balancer": "dla", "mcdb": {"gamma": 1, "gama": 2}})
+    message = refused(tmp_path, {"balancer": "dla", "mcdb": {"gama": 1}})
     assert "loss.mcdb.gama" in message
     assert "did you mean 'gamma'?" in message
 

@@ -20,7 +20,7 @@ OUTPUTS = [
     "metrics/plots/curves.csv",
 ]
 READERS = [
-    ({"phantom": {"snr": 2.0}}, {"phantom@phantom"}),
+    ({"phantom": {"snr": 3.0}}, {"phantom@phantom"}),
     ({"preprocess": {"tmax": 0.9}}, {"preprocess@sub-01", "preprocess@sub-02"}),
     ({"preprocess": {"whitening": {"covariance": "time"}}}, {"preprocess@sub-01", "preprocess@sub-02"}),
     ({"vse": {"eta": 0.5}}, {"vse"}),
@@ -73,9 +73,7 @@ def test_nothing_is_left_to_do(miniature):
     assert changed_stages(miniature) == set()
 
 
-@pytest.mark.parametrize(
-    ("changes", "readers"), READERS, ids=lambda value: str(value) if isinstance(value, dict) else ""
-)
+@pytest.mark.parametrize(("changes", "readers"), READERS, ids=[str(changes) for changes, _ in READERS])
 def test_a_parameter_concerns_exactly_the_stages_that_read_it(miniature, changes, readers):
     before = (miniature.folder / "params.yaml").read_text()
     miniature.edit_params(changes)
