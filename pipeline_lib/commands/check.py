@@ -129,7 +129,7 @@ def check_study(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
-    """The image-text model or supplied features, and what the captions come from; a small model is loaded for it."""
+    """The image-text model, which is loaded to be sure, or supplied features, and what the captions come from."""
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
     yield _finding("features.weights", lambda: _image_text_model(features.weights))
