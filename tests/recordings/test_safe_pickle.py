@@ -85,7 +85,7 @@ def test_other_functions_are_refused_too(tmp_path, function):
 
 
 def test_objects_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"asks for pathlib\.PosixPath"):
+    with pytest.raises(InputError, match=r"asks for pathlib.*PosixPath"):
         load_dict(write_pickle(tmp_path / "x.npy", {"file": tmp_path}))
 
 
