@@ -27,7 +27,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 # Re-resolves the dependencies; versions that still fit stay as they are. Needs uv.
 lock:
-	uv pip compile --universal --fork-strategy fewest --generate-hashes --no-emit-index-url --python-version 3.11 \
+	uv pip compile --universal --fork-strategy fewest --generate-hashes --python-version 3.11 \
 	  --extra test pyproject.toml --output-file requirements.lock
 
 clean:

@@ -14,6 +14,7 @@ from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.phantom.params import PhantomParams
+from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.recordings.preprocess import LAYOUTS
 from pipeline_lib.retrieval.params import EvaluateParams
@@ -23,6 +24,7 @@ from pipeline_lib.training.params import TargetParams, TrainParams
 SECTIONS: dict[str, type[Section]] = {
     "study": StudyParams,
     "phantom": PhantomParams,
+    "phantom_models": PhantomModelsParams,
     "preprocess": PreprocessParams,
     "vse": VseParams,
     "caption": CaptionParams,
@@ -34,7 +36,6 @@ SECTIONS: dict[str, type[Section]] = {
     "evaluate": EvaluateParams,
 }
 LISTS = ("phantoms", "subjects", "held_out", "seeds")
-NOT_CHECKED = ("phantom_models",)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def check_sections(params: dict[str, Any], params_file: Path) -> Iterator[Findin
     """Every section against its schema, and no section that nobody reads."""
     for name, schema in SECTIONS.items():
         yield _finding(f"section {name}", lambda name=name, schema=schema: validated(params, name, schema) and "valid")
-    for name in set(params) - set(SECTIONS) - set(LISTS) - set(NOT_CHECKED):
+    for name in set(params) - set(SECTIONS) - set(LISTS):
         hint = did_you_mean(name, [*SECTIONS, *LISTS]) or "remove it"
         yield Finding(f"section {name}", False, f"{params_file} holds it, but no stage reads it; {hint}")
 
