@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, FiniteFloat, PositiveInt, Validatio
 
 from pipeline_lib.common.params import Section
 
-NAMED_PICKS = ("all", "visual-17")
+NAMED_PICKS = ("all", "eeg", "meg", "visual-17")
 
 
 def _picks(value: Any) -> Any:
@@ -20,24 +20,73 @@ def _picks(value: Any) -> Any:
 
 
 Picks = Annotated[str | list[str], BeforeValidator(_picks)]
-PositiveFrequency = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class BidsParams(Section):
+    """What events.tsv of a study of layout `bids` calls things.
+
+    Attributes
+    ----------
+    task : str or None
+        Only runs of this task; None for all.
+    image : str
+        Column with the image file of each event.
+    split : str
+        Column with ``train``, ``test``, or another word for events that are no picture trials.
+    concept : str or None
+        Column with the concept; None for the image's folder.
+    """
+
+    task: str | None
+    image: str
+    split: str
+    concept: str | None
 
 
 class StudyParams(Section):
-    """Where a study lies and how its files are laid out."""
+    """Where a study lies and how its files are laid out.
+
+    Attributes
+    ----------
+    name : str
+        For the metrics.
+    layout : str
+        How the recordings below `root` are laid out.
+    root : Path
+        Holds one folder per subject.
+    images : Path
+        Image files; ``file`` in the stimulus table is relative to it.
+    stimuli : Path
+        What names the images.
+    closed_set : bool
+        Training may show other images of test concepts. If False (zero-shot), trials of such images are left out.
+    bids : BidsParams
+        Read by layout `bids` alone.
+    """
 
     name: str
-    layout: Literal["things-eeg2", "arrays"]
+    layout: Literal[
+        "things-eeg2",
+        "things-eeg2-preprocessed",
+        "things-eeg2-bids",
+        "things-meg-bids",
+        "things-meg-epochs",
+        "bids",
+        "arrays",
+    ]
     root: Path
     images: Path
     stimuli: Path
+    closed_set: bool
+    bids: BidsParams
 
 
 class FilterParams(Section):
     """Edges of the pass band in Hz; None leaves that side open."""
 
-    low: PositiveFrequency | None
-    high: PositiveFrequency | None
+    low: PositiveNumber | None
+    high: PositiveNumber | None
 
     @field_validator("high")
     @classmethod
@@ -81,17 +130,22 @@ class PreprocessParams(Section):
     """From a raw recording to epochs."""
 
     picks: Picks
+    exclude: list[str]
     tmin: FiniteFloat
     tmax: FiniteFloat
     baseline: Literal["mean", "zscore", "none"]
     filter: FilterParams
-    sfreq: PositiveFrequency | None
+    dropouts: Literal["patch", "keep"]
+    sfreq: PositiveNumber | None
+    resampling: Literal["fourier", "decimate"]
     crop: CropParams
     max_repeats: MaxRepeatsParams
     seed: int = Field(ge=0)
+    reject_peak_to_peak: PositiveNumber | None
     whitening: WhiteningParams
     standardize: Literal["none", "train"]
     flat_channels: Literal["error", "keep"]
+    dtype: Literal["float32", "float16"]
 
     @field_validator("tmax")
     @classmethod

@@ -1,64 +1,157 @@
-"""What every layout's reader gives: sessions, each with continuous recordings and the marks of what was shown.
+"""What every layout's reader gives: which subjects there are, and for each the runs, whose tables and signals are read
+when they are asked for, one at a time, because a real file is 1.7 GB.
 
-A layout of continuous recordings is one function ``sessions(root, subject) -> list[Session]``; nothing is read until a
-session's recordings are asked for, one file at a time, because a real file is 1.7 GB.
+A layout of continuous recordings gives :class:`Run`; one of trials that somebody has already cut gives :class:`CutRun`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.recordings.params import StudyParams
 
 Partition = Literal["train", "test"]
+PARTITIONS: tuple[Partition, ...] = ("train", "test")
+EVENT_COLUMNS = ("onset", "image", "split")
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A continuous recording and its events.
+class Header:
+    """What a recording's header or sidecar says, without its samples.
+
+    Attributes
+    ----------
+    ch_names, ch_types : list of str
+        Of the channels that carry brain signals: types are MNE's ``eeg``, ``mag`` and ``grad``. Reference, trigger,
+        eye and other channels are not among them.
+    sfreq : float or None
+        Samples per second; None where unknown.
+    """
+
+    ch_names: list[str]
+    ch_types: list[str]
+    sfreq: float | None
+
+
+@dataclass(frozen=True)
+class Signal(Header):
+    """A continuous recording.
 
     Attributes
     ----------
     data : ndarray, shape (n_channels, n_samples)
-        Signals in volts (or the sensor's SI unit), without trigger channels.
-    ch_names : list of str
-        Of the rows of `data`.
-    sfreq : float
-        Samples per second.
-    events : ndarray of int, shape (n_events, 2)
-        Sample of onset and event code, in order of time; a code is the stimulus table's ``event_code`` within the
-        recording's partition.
-    partition : {"train", "test"}
-        What the shown images serve for.
-    file : Path
-        Where it came from, for messages.
+        Volts (EEG) or tesla (MEG).
     """
 
     data: np.ndarray
-    ch_names: list[str]
-    sfreq: float
-    events: np.ndarray
-    partition: Partition
-    file: Path
 
 
 @dataclass(frozen=True)
-class Session:
-    """One session of a subject.
+class Run:
+    """One continuous recording of a session.
 
     Attributes
     ----------
-    number : int
-        As in the folder's name.
-    recordings : callable
-        Reads its recordings, one at a time.
+    session : int
+        Number of the session, from 1.
+    file : Path
+        The signal's file, for messages.
+    header : callable
+        Reads what is known without the samples.
+    events : callable
+        Reads what was shown when: a DataFrame with the columns of :data:`EVENT_COLUMNS`, in order of time. ``onset`` is
+        the sample of ``signal().data``; ``image`` the stimulus table's event code (a column of int) or a name of the
+        image (a column of str); ``split`` is ``train``, ``test``, or a word for what is no picture trial (``target``,
+        ``catch``), whose ``image`` means nothing. A column ``concept`` may follow, for `trialign inspect`.
+    signal : callable
+        Reads the samples.
+    dropouts : tuple of (float, float)
+        Known stretches without signal: start and duration in seconds from the first sample.
     """
 
-    number: int
-    recordings: Callable[[], Iterator[Recording]]
+    session: int
+    file: Path
+    header: Callable[[], Header]
+    events: Callable[[], pd.DataFrame]
+    signal: Callable[[], Signal]
+    dropouts: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class CutRun:
+    """Trials that somebody has already cut.
+
+    Attributes
+    ----------
+    session : int
+        Number of the session; 1 where the file does not tell.
+    file : Path
+    header : callable
+        As :class:`Run`'s.
+    events : callable
+        As :class:`Run`'s, one row per trial; ``onset`` is the trial's number.
+    read : callable
+        The trials with the given numbers: ndarray of int, shape (n,) to ndarray, shape (n, n_channels, n_times).
+    tmin : float
+        Time of the first sample in seconds from onset.
+    """
+
+    session: int
+    file: Path
+    header: Callable[[], Header]
+    events: Callable[[], pd.DataFrame]
+    read: Callable[[np.ndarray], np.ndarray]
+    tmin: float
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Something in the files that is not as it should be.
+
+    Attributes
+    ----------
+    place : Path
+        The file or folder.
+    what : str
+        What is wrong with it.
+    action : str
+        What trialign does about it (``"ignored"``), or what the user must do.
+    """
+
+    place: Path
+    what: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of a study are read.
+
+    Attributes
+    ----------
+    expected : str
+        What a subject's folder holds, in a few words, for errors.
+    runs : callable
+        ``runs(study, subject) -> list of Run or CutRun``, by session, then in order of time. Reads names of files
+        only; raises :class:`InputError` if there is nothing.
+    defects : callable
+        ``defects(study, subject)``: what is wrong with a subject's files, from names, tables and headers.
+    """
+
+    expected: str
+    runs: Callable[[StudyParams, str], list[Run] | list[CutRun]]
+    defects: Callable[[StudyParams, str], Iterable[Defect]]
+
+
+def subject_names(root: Path) -> list[str]:
+    """The folders below the study's root that may be subjects: ``sub-*`` where there are any, else all."""
+    folders = [path.name for path in sorted(Path(root).iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [name for name in folders if name.startswith("sub-")] or folders
 
 
 def subject_folder(root: Path, subject: str, expected: str) -> Path:
@@ -80,11 +173,10 @@ def subject_folder(root: Path, subject: str, expected: str) -> Path:
     """
     if not Path(root).is_dir():
         raise InputError(f"{root}: no such folder; study.root must hold one folder per subject, each with {expected}")
-    folders = [path.name for path in sorted(Path(root).iterdir()) if path.is_dir() and not path.name.startswith(".")]
     folder = Path(root) / subject
-    if subject not in folders:
+    if not subject or not folder.is_dir():
         raise InputError(
-            f"{folder}: no such subject; expected {expected}; {root} holds: {listed(folders) or 'nothing'}"
+            f"{folder}: no such subject; expected {expected}; {root} holds: {listed(subject_names(root)) or 'nothing'}"
         )
     if not any(folder.iterdir()):
         raise InputError(f"{folder}: the subject's folder is empty; expected {expected}")
