@@ -36,6 +36,26 @@ def written_whole(target: Path) -> Iterator[Path]:
         _remove(unfinished)
 
 
+@contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` for what is needed while it is made; removed when the block ends.
+
+    Parameters
+    ----------
+    target : Path
+        The final file or folder. What killed processes left is removed.
+    """
+    place = Path(target).with_name(f"{Path(target).name}.scratch")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(place)
+    folder = place.with_name(f".{os.getpid()}.unfinished.{place.name}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
 def _remove_leftovers(target: Path) -> None:
     """Remove what killed processes left of earlier attempts, and an attempt of this process's number."""
     for leftover in target.parent.glob(f".*.unfinished.{escape(target.name)}"):

@@ -1,22 +1,16 @@
-"""Epochs: cut around onsets, baseline-corrected, resampled, cropped. Plain functions on arrays, any recording.
-
-All sample times are exact. The authors of THINGS-EEG2 resample 1201 samples to 300 and keep the last 250, which are the
-samples at 0, 4, ..., 996 ms. MNE pads such an epoch by 423 samples on its left, which is no multiple of four, so its
-samples lie 1 ms late; here the padding is chosen such that onset falls on the new grid.
-"""
+"""Epochs: cut around onsets, rejected, baseline-corrected, cropped. Plain functions on arrays, any recording."""
 
 import math
-import os
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.params import PreprocessParams
+from pipeline_lib.recordings.resampling import at_rate
 
 BATCH = 8  # epochs worked on at a time: more fall out of the processor's cache
-MIN_PADDING = 100  # samples before and after the epoch, as MNE's
 
 
 class Window(NamedTuple):
@@ -29,6 +23,11 @@ class Window(NamedTuple):
 def window_of(tmin: float, tmax: float, sfreq: float) -> Window:
     """The samples at `sfreq` (Hz) that cover `tmin` to `tmax` (seconds)."""
     return Window(_last_until(tmin * sfreq), _first_from(tmax * sfreq))
+
+
+def is_complete(onsets: np.ndarray, window: Window, n_samples: int) -> np.ndarray:
+    """Whether each epoch lies within a recording of `n_samples`, shape (n_events,)."""
+    return (onsets + window.first >= 0) & (onsets + window.last < n_samples)
 
 
 def cut_epochs(data: np.ndarray, onsets: np.ndarray, window: Window) -> np.ndarray:
@@ -82,45 +81,6 @@ def correct_baseline(epochs: np.ndarray, n_before: int, mode: Literal["mean", "z
     return centred
 
 
-def resample_epochs(epochs: np.ndarray, n_before: int, ratio: Fraction) -> tuple[np.ndarray, int]:
-    """Change the sampling rate by Fourier interpolation, with a brick-wall filter at the lower Nyquist frequency.
-
-    The ends are continued by odd reflection and the line between both ends is set aside during the transform, which
-    takes signals for periodic: a jump from the last sample to the first would ring. The padding is a whole number of
-    new samples as seen from onset, so that onset itself is one of the new samples.
-
-    Parameters
-    ----------
-    epochs : ndarray, shape (n_epochs, n_channels, n_times)
-    n_before : int
-        Samples before onset; negative if the epoch starts after onset.
-    ratio : Fraction
-        New rate divided by old rate.
-
-    Returns
-    -------
-    resampled : ndarray, shape (n_epochs, n_channels, n_new)
-        All new samples that lie within the epoch; dtype of `epochs`.
-    n_before : int
-        New samples before onset.
-    """
-    if ratio == 1:
-        return epochs, n_before
-    up, down = ratio.numerator, ratio.denominator
-    n_times = epochs.shape[-1]
-    left, total = _padded_length(n_times, n_before, down)
-    padded = _reflect(epochs, left, total - left - n_times)
-    slope = (padded[..., -1:] - padded[..., :1]) / (total - 1)
-    old_grid = np.arange(total, dtype=epochs.dtype)
-    new_grid = np.arange(total * up // down, dtype=epochs.dtype) * (down / up)
-    padded -= slope * old_grid
-    resampled = _fourier_resample(padded, len(new_grid)) + slope * new_grid
-    onset = (left + n_before) * up // down
-    new_before = n_before * up // down
-    new_after = (n_times - 1 - n_before) * up // down
-    return resampled[..., onset - new_before : onset + new_after + 1], new_before
-
-
 def crop_samples(start: float, stop: float, sfreq: float) -> slice:
     """Samples relative to onset with start <= time < stop (seconds): 0..1 s at 250 Hz are samples 0 to 249."""
     return slice(_first_from(start * sfreq), _first_from(stop * sfreq))
@@ -154,8 +114,10 @@ def filtered(data: np.ndarray, sfreq: float, low: float | None, high: float | No
     return mne.filter.filter_data(np.asarray(data, dtype=np.float64), sfreq, low, high, verbose="error")
 
 
-def epochs_around(data: np.ndarray, onsets: np.ndarray, sfreq: float, params: PreprocessParams) -> np.ndarray:
-    """Cut, correct, resample and crop the epochs of a recording, a few at a time.
+def cut_blocks(
+    data: np.ndarray, onsets: np.ndarray, sfreq: float, params: PreprocessParams
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cut, reject, correct, resample and crop the epochs of a recording, a few at a time.
 
     Parameters
     ----------
@@ -167,22 +129,44 @@ def epochs_around(data: np.ndarray, onsets: np.ndarray, sfreq: float, params: Pr
         Of `data`, Hz.
     params : PreprocessParams
 
-    Returns
-    -------
-    ndarray of float32, shape (n_epochs, n_channels, n_times)
-        In the unit of `data`.
+    Yields
+    ------
+    epochs : ndarray of float32, shape (n_kept, n_channels, n_times)
+        In the unit of `data`, or in deviations of the baseline.
+    kept : ndarray of bool, shape (n_epochs of the block,)
+        Which epochs they are: the others exceed ``preprocess.reject_peak_to_peak`` between tmin and tmax.
     """
     window = window_of(params.tmin, params.tmax, sfreq)
-    new_sfreq = params.sfreq or sfreq
-    ratio = Fraction(new_sfreq / sfreq).limit_denominator(1000)
-    crop = crop_samples(params.crop.start, params.crop.stop, new_sfreq)
-    result = np.empty((len(onsets), len(data), crop.stop - crop.start), dtype=np.float32)
     for start in range(0, len(onsets), BATCH):
         batch = cut_epochs(data, onsets[start : start + BATCH], window)
-        batch = correct_baseline(batch, -window.first, params.baseline).astype(np.float32)
-        batch, n_before = resample_epochs(batch, -window.first, ratio)
-        result[start : start + BATCH] = batch[..., n_before + crop.start : n_before + crop.stop]
-    return result
+        kept = within_peak_to_peak(batch, params.reject_peak_to_peak)
+        batch = correct_baseline(batch[kept], -window.first, params.baseline).astype(np.float32)
+        yield cropped(*at_rate(batch, -window.first, sfreq, params), params.sfreq or sfreq, params), kept
+
+
+def within_peak_to_peak(epochs: np.ndarray, limit: float | None) -> np.ndarray:
+    """Which epochs stay within `limit` (in their unit) from lowest to highest sample in every channel; None: all."""
+    if limit is None:
+        return np.ones(len(epochs), dtype=bool)
+    return (np.ptp(epochs, axis=-1) <= limit).all(axis=-1)
+
+
+def cropped(epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessParams) -> np.ndarray:
+    """The samples of ``preprocess.crop`` of epochs at `sfreq` with `n_before` samples before onset.
+
+    Raises
+    ------
+    InputError
+        If the epochs do not reach that far.
+    """
+    crop = crop_samples(params.crop.start, params.crop.stop, sfreq)
+    first, stop = n_before + crop.start, n_before + crop.stop
+    if first < 0 or stop > epochs.shape[-1]:
+        wanted, start, end = params.crop, -n_before / sfreq, (epochs.shape[-1] - n_before) / sfreq
+        raise InputError(
+            f"preprocess.crop is {wanted.start}..{wanted.stop} s, but the trials span {start:g}..{end:g} s"
+        )
+    return epochs[..., first:stop]
 
 
 def _first_from(position: float) -> int:
@@ -192,30 +176,3 @@ def _first_from(position: float) -> int:
 
 def _last_until(position: float) -> int:
     return math.floor(round(position, 6))
-
-
-def _padded_length(n_times: int, n_before: int, down: int) -> tuple[int, int]:
-    """Samples to add on the left, and the padded length: whole new samples from onset, and quick to transform."""
-    from scipy.fft import next_fast_len
-
-    left = MIN_PADDING + -(MIN_PADDING + n_before) % down
-    total = down * next_fast_len(-(-(left + n_times + MIN_PADDING) // down), real=True)
-    return left, total
-
-
-def _reflect(epochs: np.ndarray, left: int, right: int) -> np.ndarray:
-    widths = [(0, 0)] * (epochs.ndim - 1) + [(left, right)]
-    return np.pad(epochs, widths, mode="reflect", reflect_type="odd")
-
-
-def _fourier_resample(x: np.ndarray, n_new: int) -> np.ndarray:
-    """Resample periodic real signals along the last axis by cutting or extending their spectrum."""
-    from scipy.fft import irfft, rfft
-
-    n_old, workers = x.shape[-1], os.cpu_count() or 1
-    kept = min(n_old, n_new)
-    spectrum = rfft(x, axis=-1, workers=workers)[..., : kept // 2 + 1]
-    if kept % 2 == 0 and n_new != n_old:
-        # The bin at Nyquist stands for two frequencies, +f and -f, in the shorter signal and for one in the longer.
-        spectrum[..., kept // 2] *= 2 if n_new < n_old else 0.5
-    return irfft(spectrum, n_new, axis=-1, workers=workers) * (n_new / n_old)

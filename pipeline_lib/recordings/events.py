@@ -4,9 +4,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.common.stimulus_table import NO_EVENT
-from pipeline_lib.recordings.epochs import Window
-from pipeline_lib.recordings.recording import Partition
+from pipeline_lib.common.image_names import match_image_names
+from pipeline_lib.common.stimulus_table import NO_EVENT, StimulusTable
+
+# Where an event's image is looked for in the stimulus table: an image marked for training may serve a class centre
+# only, because its concept is tested; cut trials may not tell what an image is for (shown).
+SEARCHED = {"train": ("train", "center"), "test": ("test",), "shown": ("train", "test", "center")}
+TRIAL_SPLITS = tuple(SEARCHED)
+ZERO_SHOT = "zero-shot"
 
 
 def events_from_stim(stim: np.ndarray, *, where: str) -> np.ndarray:
@@ -40,69 +45,104 @@ def events_from_stim(stim: np.ndarray, *, where: str) -> np.ndarray:
     return np.stack([onsets, codes.astype(np.int64)], axis=1)
 
 
-def images_of_codes(codes: np.ndarray, stimuli: pd.DataFrame, *, where: str) -> np.ndarray:
-    """The image id that each event code stands for.
+def resolve_events(events: pd.DataFrame, table: StimulusTable, *, where: str) -> pd.DataFrame:
+    """What each event showed, by the stimulus table.
 
     Parameters
     ----------
-    codes : ndarray of int, shape (n_events,)
-        Event codes of one partition.
-    stimuli : DataFrame
-        The stimulus table's rows of that partition.
+    events : DataFrame
+        As a run's reader gives them: columns ``onset``, ``image`` (event codes or names of images) and ``split``.
+    table : StimulusTable
+        The images of the study.
     where : str
         The recording's file, for the error.
 
     Returns
     -------
-    ndarray of str, shape (n_events,)
+    DataFrame
+        One row per event: ``onset``, ``image_id``, ``code`` (the table's event code), ``test``, and ``dropped``: empty,
+        or why the event is no trial: its split where that is neither train nor test, or ``zero-shot`` for images of
+        split center, whose concepts are tested.
 
     Raises
     ------
     InputError
-        Naming the codes that stand for no image.
+        Naming the codes or names that stand for no image, or whose split is not the table's.
     """
-    shown = stimuli[stimuli["event_code"] != NO_EVENT]
-    image_of = dict(zip(shown["event_code"], shown["image_id"], strict=True))
-    if unknown := sorted(set(codes.tolist()) - set(image_of)):
-        known = f"{min(image_of)}..{max(image_of)}" if image_of else "none"
+    is_trial = events["split"].isin(TRIAL_SPLITS).to_numpy()
+    trials = events[is_trial]
+    by_code = pd.api.types.is_integer_dtype(events["image"])
+    rows = _rows_by_code(trials, table, where) if by_code else _rows_by_name(trials, table, where)
+    image = table.frame.iloc[rows]
+    resolved = pd.DataFrame({"onset": events["onset"].to_numpy(), "image_id": "", "code": NO_EVENT, "test": False})
+    resolved["dropped"] = events["split"].where(~is_trial, "").to_numpy()
+    resolved.loc[is_trial, "image_id"] = image["image_id"].to_numpy()
+    resolved.loc[is_trial, "code"] = image["event_code"].to_numpy()
+    resolved.loc[is_trial, "test"] = (image["split"] == "test").to_numpy()
+    resolved.loc[is_trial, "dropped"] = np.where(image["split"] == "center", ZERO_SHOT, "")
+    return resolved
+
+
+def _rows_by_code(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.ndarray:
+    """The table's row of each event; a training event may show an image that serves a class centre."""
+    shown = table.frame[table.frame["event_code"] != NO_EVENT]
+    keys = zip(shown["split"], shown["event_code"], strict=True)
+    row_of = dict(zip(keys, np.flatnonzero(table.frame["event_code"] != NO_EVENT), strict=True))
+    wanted = list(zip(trials["split"], trials["image"].tolist(), strict=True))
+    rows = [
+        next((row_of[key, code] for key in SEARCHED[split] if (key, code) in row_of), None) for split, code in wanted
+    ]
+    if unknown := sorted({pair for pair, row in zip(wanted, rows, strict=True) if row is None}):
+        split, codes = unknown[0][0], [code for code_split, code in unknown if code_split == unknown[0][0]]
+        known = shown.loc[shown["split"].isin(SEARCHED[split]), "event_code"]
+        span = f"{known.min()}..{known.max()}" if len(known) else "none"
         raise InputError(
-            f"{where}: event codes stand for no image of the stimulus table: {listed(unknown)}; known codes: {known}"
+            f"{where}: event codes stand for no image of the stimulus table: {listed(codes)}; "
+            f"known codes of split {split}: {span}"
         )
-    return np.array([image_of[code] for code in codes.tolist()], dtype=np.str_)
+    return np.array(rows, dtype=np.int64)
 
 
-def is_complete(onsets: np.ndarray, window: Window, n_samples: int) -> np.ndarray:
-    """Whether each epoch lies within a recording of `n_samples`, shape (n_events,)."""
-    return (onsets + window.first >= 0) & (onsets + window.last < n_samples)
+def _rows_by_name(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.ndarray:
+    ids = match_image_names(trials["image"].tolist(), table.frame["image_id"].tolist(), what=where)
+    rows = pd.Index(table.frame["image_id"]).get_indexer(ids)
+    splits = table.frame["split"].to_numpy()[rows]
+    for split, image_id, says in zip(trials["split"], ids, splits, strict=True):
+        if says not in SEARCHED[split]:
+            raise InputError(
+                f"{where}: image {image_id!r} is marked {split} but the stimulus table says {says}; "
+                "an image has one split for all subjects"
+            )
+    return rows
 
 
-def select_repeats(codes: np.ndarray, most: int | None, *, seed: int, session: int, partition: Partition) -> np.ndarray:
-    """Which events to keep so that no code occurs more than `most` times.
+def select_repeats(codes: np.ndarray, most: int | None, *, seed: int, session: int, test: bool) -> np.ndarray:
+    """Which trials of a session to keep so that no image occurs more than `most` times.
 
-    The draw of a code depends on the seed, the session, the partition and the code alone: neither on the order of
+    The draw of an image depends on the seed, the session, the partition and its code alone: neither on the order of
     files nor on what else was recorded.
 
     Parameters
     ----------
-    codes : ndarray of int, shape (n_events,)
-        In order of recording.
+    codes : ndarray of int, shape (n_trials,)
+        Event codes of one partition, in order of recording, over all runs of the session.
     most : int or None
         Repeats kept per code; None keeps all.
-    seed, session, partition
+    seed, session, test
         What the draw depends on.
 
     Returns
     -------
-    ndarray of int, shape (n_kept,)
-        Positions in `codes`, ascending: the kept repeats stay in order of recording.
+    ndarray of bool, shape (n_trials,)
     """
+    kept = np.ones(len(codes), dtype=bool)
     if most is None:
-        return np.arange(len(codes))
-    kept = []
-    for code in np.unique(codes):
-        repeats = np.flatnonzero(codes == code)
+        return kept
+    order = np.argsort(codes, kind="stable")
+    present, counts = np.unique(codes, return_counts=True)
+    for code, repeats in zip(present.tolist(), np.split(order, np.cumsum(counts)), strict=False):
         if len(repeats) > most:
-            rng = np.random.default_rng([seed, session, partition == "test", int(code)])
-            repeats = rng.choice(repeats, most, replace=False)
-        kept.append(repeats)
-    return np.sort(np.concatenate(kept)) if kept else np.arange(0)
+            rng = np.random.default_rng([seed, session, test, code])
+            kept[repeats] = False
+            kept[rng.choice(repeats, most, replace=False)] = True
+    return kept

@@ -161,6 +161,15 @@ class PreprocessParams(Section):
             raise ValueError("needs samples before onset: set preprocess.tmin below 0, or baseline to none")
         return baseline
 
+    @field_validator("dtype")
+    @classmethod
+    def _fits_the_values(cls, dtype: str, info: ValidationInfo) -> str:
+        whitening, values = info.data.get("whitening"), info.data
+        scaled = (whitening and whitening.enabled) or values.get("standardize") == "train"
+        if dtype == "float16" and not scaled and values.get("baseline") != "zscore":
+            raise ValueError("holds no volts or tesla: whiten, standardize, or z-score by the baseline; or set float32")
+        return dtype
+
     @field_validator("crop")
     @classmethod
     def _within_the_epoch(cls, crop: CropParams, info: ValidationInfo) -> CropParams:

@@ -1,131 +1,172 @@
-"""From a subject's raw data to whitened single trials: read, cut, whiten, standardise."""
+"""From a subject's raw data to whitened single trials: choose trials, cut, reject, whiten, standardise.
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+Single trials go to a file as they are cut, and whitening reads them back session by session: what must be in memory is
+one recording and a few epochs, however many trials the subject has.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
-from pipeline_lib.recordings.arrays import read_arrays
-from pipeline_lib.recordings.channels import check_signals, resolve_picks, rows_of_channels, take_rows
-from pipeline_lib.recordings.epochs import crop_samples, epochs_around, filtered, window_of
-from pipeline_lib.recordings.events import images_of_codes, is_complete, select_repeats
+from pipeline_lib.recordings.channels import resolve_picks
+from pipeline_lib.recordings.cutting import Blocks, epoch_blocks
+from pipeline_lib.recordings.epochs import crop_samples
+from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
-from pipeline_lib.recordings.recording import Recording, Session
+from pipeline_lib.recordings.spool import Spool
 from pipeline_lib.recordings.store import EpochsData
-from pipeline_lib.recordings.things_eeg2 import sessions as things_eeg2_sessions
+from pipeline_lib.recordings.trials import PEAK_TO_PEAK, planned_runs
 from pipeline_lib.recordings.whitening import fit_whitening, standardize, whiten
 
-LAYOUTS: dict[str, Callable[[Path, str], list[Session]]] = {"things-eeg2": things_eeg2_sessions}
 WHITENING_NAMES = {"train": "own-training-trials", "train+test": "own-training-and-test-trials"}
 
 
-def preprocess_subject(study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable) -> EpochsData:
+@dataclass(frozen=True)
+class Preprocessed:
+    """A subject's trials, and what was noticed on the way.
+
+    Attributes
+    ----------
+    data : EpochsData
+        Ready for the store; its epochs lie in the scratch folder.
+    dropped : mapping of str to int
+        Why events did not become trials, and how many.
+    deviations : ndarray, shape (n_channels,)
+        Of each channel's single trials before whitening.
+    conditions : mapping of int to float
+        Condition number of each session's noise covariance Σ; empty without whitening.
+    """
+
+    data: EpochsData
+    dropped: dict[str, int]
+    deviations: np.ndarray
+    conditions: dict[int, float]
+
+
+def preprocess_subject(
+    study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable, scratch: Path
+) -> Preprocessed:
     """All kept trials of a subject, ready for the store.
 
-    Continuous recordings are picked, filtered, cut, baseline-corrected, resampled and cropped; layout `arrays` is taken
-    as cut already, so of the steps only picks, whitening and standardising apply to it. Memory: one raw file and all
-    float32 epochs of the subject (for THINGS-EEG2 1.7 + 5.2 GB).
+    Continuous recordings are picked, patched, filtered, cut, rejected, baseline-corrected, resampled and cropped.
+    Trials that are cut already are picked, rejected, resampled and cropped; those without a sampling rate only picked.
+
+    Parameters
+    ----------
+    study, params : StudyParams, PreprocessParams
+    subject : str
+        A folder below ``study.root``.
+    table : StimulusTable
+        The images of the study.
+    scratch : Path
+        A folder for the epochs, which must live as long as the result is used.
 
     Raises
     ------
     InputError
         If something in the data cannot be used; names the file and what to do.
     """
-    read = _from_arrays if study.layout == "arrays" else _from_recordings
-    data = read(study, params, subject, table)
+    collected = _collected(study, params, subject, table, scratch)
+    data = collected.data(subject, study.root / subject)
     _check_partitions(data, study.root / subject)
+    conditions = {}
     if params.whitening.enabled:
-        data = _whitened(data, params)
+        conditions = _whiten_sessions(data, params)
+        data = replace(data, whitening=WHITENING_NAMES[params.whitening.fit_on])
     if params.standardize == "train":
         standardize(data.epochs, data.test)
-    settings = {"layout": study.layout, "preprocess": params.model_dump(mode="json")}
-    return replace(data, provenance={**settings, **data.provenance})
+    settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
+    data = replace(data, provenance={**settings, "dropped": dict(collected.dropped)})
+    return Preprocessed(data, dict(collected.dropped), collected.deviations(), conditions)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The epochs of one recording."""
+@dataclass
+class _Collected:
+    """The trials of all runs so far."""
 
-    epochs: np.ndarray
-    image_ids: np.ndarray
-    session: int
-    test: bool
-    sfreq: float
-    n_incomplete: int
+    spool_file: Path
+    ch_names: list[str]
+    sfreq: float | None = None
+    tmin: float = 0.0
+    spool: Spool | None = None
+    trials: list[pd.DataFrame] = field(default_factory=list)
+    dropped: Counter = field(default_factory=Counter)
+    sums: np.ndarray | float = 0.0
+    squares: np.ndarray | float = 0.0
 
+    def add(self, epochs: np.ndarray) -> None:
+        """Append a block of epochs."""
+        if self.spool is None:
+            self.spool = Spool(self.spool_file, epochs.shape[1:])
+        self.spool.append(epochs)
+        self.sums += epochs.sum(axis=(0, 2), dtype=np.float64)
+        self.squares += np.einsum("ect,ect->c", epochs, epochs, dtype=np.float64)
 
-def _from_recordings(study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable) -> EpochsData:
-    picked: list[str] = []
-    parts = []
-    for session in progress(LAYOUTS[study.layout](study.root, subject), label=subject, unit="session"):
-        for recording in session.recordings():
-            picked = picked or resolve_picks(params.picks, recording.ch_names)
-            parts.append(_part_of(recording, session.number, picked, params, table))
-            del recording  # or the next file is read while this one is still held
-    sfreqs = sorted({part.sfreq for part in parts})
-    if len(sfreqs) > 1:
-        raise InputError(f"{study.root / subject}: recordings differ in rate: {sfreqs} Hz; set preprocess.sfreq")
-    return EpochsData(
-        image_ids=np.concatenate([part.image_ids for part in parts]),
-        session=np.concatenate([np.full(len(part.epochs), part.session) for part in parts]),
-        test=np.concatenate([np.full(len(part.epochs), part.test) for part in parts]),
-        provenance={"incomplete_epochs_dropped": sum(part.n_incomplete for part in parts)},
-        epochs=_joined(parts),
-        ch_names=picked,
-        sfreq=sfreqs[0],
-        tmin=crop_samples(params.crop.start, params.crop.stop, sfreqs[0]).start / sfreqs[0],
-        subject=subject,
-        whitening="none",
-    )
+    def deviations(self) -> np.ndarray:
+        """Standard deviation of each channel over trials and samples."""
+        n = len(self.spool) * self.spool.shape[2]
+        return np.sqrt(np.maximum(self.squares / n - (self.sums / n) ** 2, 0))
 
-
-def _part_of(
-    recording: Recording, session: int, picked: list[str], params: PreprocessParams, table: StimulusTable
-) -> _Part:
-    where = str(recording.file)
-    data = take_rows(recording.data, rows_of_channels(picked, recording.ch_names, where=where))
-    check_signals(data, picked, keep_flat=params.flat_channels == "keep", where=where)
-    data = filtered(data, recording.sfreq, params.filter.low, params.filter.high, where=where)
-    onsets, codes = recording.events.T
-    image_ids = images_of_codes(codes, table.of_split(recording.partition), where=where)
-    window = window_of(params.tmin, params.tmax, recording.sfreq)
-    complete = np.flatnonzero(is_complete(onsets, window, data.shape[1]))
-    most = getattr(params.max_repeats, recording.partition)
-    chosen = select_repeats(codes[complete], most, seed=params.seed, session=session, partition=recording.partition)
-    kept = complete[chosen]
-    return _Part(
-        epochs=epochs_around(data, onsets[kept], recording.sfreq, params),
-        image_ids=image_ids[kept],
-        session=session,
-        test=recording.partition == "test",
-        sfreq=params.sfreq or recording.sfreq,
-        n_incomplete=len(onsets) - len(complete),
-    )
+    def data(self, subject: str, folder: Path) -> EpochsData:
+        """All trials; raises an InputError if there are none."""
+        if not self.trials or self.spool is None or not len(self.spool):
+            why = ", ".join(f"{name}: {count}" for name, count in self.dropped.items())
+            raise InputError(f"{folder}: no trials are left; events dropped: {why or 'none, there are no events'}")
+        trials = pd.concat(self.trials)
+        return EpochsData(
+            epochs=self.spool,
+            image_ids=trials["image_id"].to_numpy(dtype=str),
+            session=trials["session"].to_numpy(),
+            test=trials["test"].to_numpy(dtype=bool),
+            ch_names=self.ch_names,
+            sfreq=self.sfreq,
+            tmin=self.tmin,
+            subject=subject,
+            whitening="none",
+            provenance={},
+        )
 
 
-def _joined(parts: list[_Part]) -> np.ndarray:
-    """The epochs of all parts, each part let go once it is copied; empties the list."""
-    n_trials = sum(len(part.epochs) for part in parts)
-    epochs = np.empty((n_trials, *parts[0].epochs.shape[1:]), dtype=np.float32)
+def _collected(
+    study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable, scratch: Path
+) -> _Collected:
+    runs = layout_of(study.layout).runs(study, subject)
+    first = runs[0]
+    picked = resolve_picks(params.picks, params.exclude, first.header(), where=str(first.file))
+    collected = _Collected(scratch / "epochs.f32", picked)
+    sfreqs: dict[float | None, Path] = {}
+    for run, events in progress(planned_runs(runs, table, params), total=len(runs), label=subject, unit="run"):
+        events = events.copy()
+        sfreq, blocks = epoch_blocks(run, events, picked, params)
+        sfreqs.setdefault(sfreq, run.file)
+        if len(sfreqs) > 1:
+            (one, file), (other, _) = sfreqs.items()
+            raise InputError(f"{run.file}: {other} Hz, but {file} has {one} Hz; set preprocess.sfreq")
+        collected.sfreq, collected.tmin = sfreq, _tmin(params, sfreq)
+        _drain(blocks, events, collected)
+        collected.dropped.update(events.loc[events["dropped"] != "", "dropped"])
+        collected.trials.append(events[events["dropped"] == ""].assign(session=run.session))
+    return collected
+
+
+def _drain(blocks: Blocks, events: pd.DataFrame, collected: _Collected) -> None:
+    """Collect the epochs of a run, and mark the events whose epochs were rejected."""
+    rows, dropped = np.flatnonzero(events["dropped"] == ""), events.columns.get_loc("dropped")
     start = 0
-    while parts:
-        part = parts.pop(0)
-        epochs[start : start + len(part.epochs)] = part.epochs
-        start += len(part.epochs)
-    return epochs
+    for epochs, kept in blocks:
+        collected.add(epochs)
+        events.iloc[rows[start : start + len(kept)][~kept], dropped] = PEAK_TO_PEAK
+        start += len(kept)
 
 
-def _from_arrays(study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable) -> EpochsData:
-    data = read_arrays(study.root, subject, table)
-    where = str(study.root / subject / "responses.npy")
-    picked = resolve_picks(params.picks, data.ch_names)
-    epochs = data.epochs[:, rows_of_channels(picked, data.ch_names, where=where)]
-    check_signals(epochs.swapaxes(0, 1), picked, keep_flat=params.flat_channels == "keep", where=where)
-    return replace(data, epochs=epochs, ch_names=picked)
+def _tmin(params: PreprocessParams, sfreq: float | None) -> float:
+    return crop_samples(params.crop.start, params.crop.stop, sfreq).start / sfreq if sfreq else 0.0
 
 
 def _check_partitions(data: EpochsData, folder: Path) -> None:
@@ -136,18 +177,26 @@ def _check_partitions(data: EpochsData, folder: Path) -> None:
         raise InputError(f"{folder}: trials of {n_images} test images; retrieval needs at least 2")
 
 
-def _whitened(data: EpochsData, params: PreprocessParams) -> EpochsData:
+def _whiten_sessions(data: EpochsData, params: PreprocessParams) -> dict[int, float]:
+    """Whiten each session's trials by themselves, in place; the condition number of each session's Σ."""
     if data.epochs.shape[2] == 1:
         raise InputError(
             f"{data.subject}: whitening needs a time axis, these responses have none; "
             "set preprocess.whitening.enabled=false"
         )
-    settings = params.whitening
-    for number in np.unique(data.session):
+    settings, conditions = params.whitening, {}
+    for number in np.unique(data.session).tolist():
         rows = np.flatnonzero(data.session == number)
-        epochs, images, test = data.epochs[rows], data.image_ids[rows], data.test[rows]
-        where = f"{data.subject}, session {number}"
-        w = fit_whitening(epochs, images, test, covariance=settings.covariance, fit_on=settings.fit_on, where=where)
-        whiten(epochs, w)
-        data.epochs[rows] = epochs
-    return replace(data, whitening=WHITENING_NAMES[settings.fit_on])
+        start, stop = int(rows[0]), int(rows[-1]) + 1
+        part = data.epochs.part(start, stop)
+        fitted = fit_whitening(
+            part,
+            data.image_ids[start:stop],
+            data.test[start:stop],
+            covariance=settings.covariance,
+            fit_on=settings.fit_on,
+            where=f"{data.subject}, session {number}",
+        )
+        whiten(part, fitted.matrix)
+        conditions[number] = fitted.condition
+    return conditions

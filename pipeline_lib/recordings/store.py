@@ -7,15 +7,15 @@ or all means be read without touching the rest.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.common.outputs import written_whole
+from pipeline_lib.common.outputs import scratch_beside, written_whole
 from pipeline_lib.common.zarr_zip import open_zarr_zip, pack_zarr
+from pipeline_lib.recordings.spool import Spool
 
 CHUNK_BYTES = 1 << 22
 FLAT_KEYS = {"name": "default", "separator": "."}  # one file per chunk, not four nested folders
@@ -27,7 +27,7 @@ class EpochsData:
 
     Attributes
     ----------
-    epochs : ndarray of float32, shape (n_trials, n_channels, n_times)
+    epochs : ndarray or Spool of float32, shape (n_trials, n_channels, n_times)
         In order of recording; n_times is 1 where there is no time axis.
     image_ids : ndarray of str, shape (n_trials,)
         What was shown.
@@ -49,7 +49,7 @@ class EpochsData:
         Settings that led here; plain values.
     """
 
-    epochs: np.ndarray
+    epochs: np.ndarray | Spool
     image_ids: np.ndarray
     session: np.ndarray
     test: np.ndarray
@@ -82,8 +82,16 @@ class Responses:
     session: np.ndarray
 
 
-def write_store(path: Path, data: EpochsData) -> None:
+def write_store(path: Path, data: EpochsData, *, dtype: Literal["float32", "float16"] = "float32") -> None:
     """Write a subject's trials and their means per image, whole or not at all, the same bytes for the same trials.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    data : EpochsData
+    dtype : {"float32", "float16"}
+        Of the stored single trials; means are float32.
 
     Raises
     ------
@@ -93,21 +101,22 @@ def write_store(path: Path, data: EpochsData) -> None:
     image_ids, image = _indexed_images(data)
     order = np.argsort(data.test, kind="stable")
     repeat = _repeats(image)
-    with written_whole(path) as unfinished, TemporaryDirectory(dir=unfinished.parent, prefix=".unfinished.") as folder:
-        root = zarr.open_group(folder, mode="w")
+    files = path.with_name(f"{path.name}.store")
+    with written_whole(path) as unfinished, scratch_beside(files) as folder:
+        root = zarr.open_group(folder / "store", mode="w")
         root.attrs.update(_attributes(data, image_ids))
         trials, means = root.create_group("trials"), root.create_group("means")
-        _write_epochs(trials, len(order), data.epochs.shape[1:], lambda i: data.epochs[order[i]])
+        _write_epochs(trials, len(order), data.epochs.shape[1:], lambda i: data.epochs[order[i]], dtype)
         _write_column(trials, "image", image[order], np.int32)
         _write_column(trials, "session", data.session[order], np.int16)
         _write_column(trials, "repeat", repeat[order], np.int16)
         _write_column(trials, "test", data.test[order], np.bool_)
         rows = np.split(np.argsort(image, kind="stable"), np.cumsum(np.bincount(image))[:-1])
-        _write_epochs(means, len(rows), data.epochs.shape[1:], lambda i: _means_of(data.epochs, rows[i]))
+        _write_epochs(means, len(rows), data.epochs.shape[1:], lambda i: _means_of(data.epochs, rows[i]), "float32")
         _write_column(means, "image", np.arange(len(rows)), np.int32)
         _write_column(means, "count", np.bincount(image), np.int32)
         _write_column(means, "test", np.array([data.test[of_image[0]] for of_image in rows]), np.bool_)
-        pack_zarr(Path(folder), unfinished)
+        pack_zarr(folder / "store", unfinished)
 
 
 class EpochsStore:
@@ -173,7 +182,7 @@ class EpochsStore:
 
     def _responses(self, group: zarr.Group, rows: slice, *, repeat: np.ndarray, session: np.ndarray) -> Responses:
         image_ids = [self.attrs["image_ids"][image] for image in group["image"][rows]]
-        return Responses(image_ids, group["epochs"][rows], repeat, session)
+        return Responses(image_ids, group["epochs"][rows].astype(np.float32, copy=False), repeat, session)
 
 
 def open_store(path: Path) -> EpochsStore:
@@ -226,13 +235,13 @@ def _means_of(epochs: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
     return np.stack([epochs[of_image].mean(axis=0, dtype=np.float64) for of_image in rows])
 
 
-def _write_epochs(group: zarr.Group, n_rows: int, shape: tuple[int, ...], read: Any) -> None:
+def _write_epochs(group: zarr.Group, n_rows: int, shape: tuple[int, ...], read: Any, dtype: str) -> None:
     chunk = min(n_rows, max(1, CHUNK_BYTES // (4 * int(np.prod(shape)))))
     array = group.create_array(
         "epochs",
         shape=(n_rows, *shape),
         chunks=(chunk, *shape),
-        dtype="float32",
+        dtype=dtype,
         compressors=None,
         chunk_key_encoding=FLAT_KEYS,
     )

@@ -8,17 +8,19 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
 from pipeline_lib.recordings.channels import take_rows
 from pipeline_lib.recordings.events import events_from_stim
-from pipeline_lib.recordings.recording import Partition, Recording, Session, subject_folder
+from pipeline_lib.recordings.params import StudyParams
+from pipeline_lib.recordings.recording import Defect, Header, Layout, Partition, Run, Signal, subject_folder
 from pipeline_lib.recordings.safe_pickle import load_dict, required
 
-TARGET_CODE = 99999  # a trial that only keeps people attentive: dropped
+TARGET_CODE = 99999  # a trial that only keeps people attentive
 FILE_NAMES: dict[Partition, tuple[str, ...]] = {
     "train": ("raw_eeg_training.npy", "raw_eeg_train.npy"),
     "test": ("raw_eeg_test.npy",),
@@ -26,46 +28,52 @@ FILE_NAMES: dict[Partition, tuple[str, ...]] = {
 EXPECTED = "ses-01, ses-02, ... with raw_eeg_training.npy and raw_eeg_test.npy"
 
 
-def sessions(root: Path, subject: str) -> list[Session]:
-    """The sessions of a subject, by number.
+def runs(study: StudyParams, subject: str) -> list[Run]:
+    """The recordings of a subject, by session, training before test; see :class:`~.recording.Layout`.
 
     Raises
     ------
     InputError
-        If the subject's folder is missing or empty, or a session holds no recording.
+        If the subject's folder is missing or empty, or a session holds no recording or is there twice.
     """
-    folder = subject_folder(root, subject, EXPECTED)
+    return [
+        _run(session, partition, file)
+        for session, folder in _sessions(subject_folder(study.root, subject, EXPECTED))
+        for partition, file in _files(folder).items()
+    ]
+
+
+def defects(study: StudyParams, subject: str) -> Iterator[Defect]:
+    """What is wrong with the names of a subject's files: missing sessions and partitions, two names for one file."""
+    folder = subject_folder(study.root, subject, EXPECTED)
+    sessions = _sessions(folder)
+    numbers = [number for number, _ in sessions]
+    for number in sorted(set(range(1, max(numbers))) - set(numbers)):
+        yield Defect(folder, f"session {number} is missing", "the other sessions are read")
+    for file in sorted(folder.rglob("._*")):
+        yield Defect(file, "AppleDouble file, made by macOS beside the real one", "ignored")
+    for _, session in sessions:
+        yield from _defects_of_session(session)
+
+
+def _defects_of_session(folder: Path) -> Iterator[Defect]:
+    for partition, names in FILE_NAMES.items():
+        present = [folder / name for name in names if (folder / name).is_file()]
+        if not present:
+            yield Defect(folder / names[0], f"no recording of the {partition} images", "the session goes without it")
+        for other in present[1:]:
+            yield Defect(other, f"another file of the {partition} images", f"ignored; {present[0].name} is read")
+
+
+def _sessions(folder: Path) -> list[tuple[int, Path]]:
     numbered = [(re.fullmatch(r"ses-(\d+)", path.name), path) for path in folder.iterdir() if path.is_dir()]
     found = sorted((int(match[1]), path) for match, path in numbered if match)
     if not found:
         raise InputError(f"{folder}: no sessions; expected {EXPECTED}")
-    return [Session(number, partial(_recordings, _files(path))) for number, path in found]
-
-
-def read_recording(file: Path, partition: Partition) -> Recording:
-    """Read one file of a session.
-
-    Raises
-    ------
-    InputError
-        Naming the file, if it is damaged, holds anything but arrays and plain containers, or has no trigger channel.
-    """
-    data, ch_names, sfreq = required(content := load_dict(file), ("raw_eeg_data", "ch_names", "sfreq"), file)
-    ch_names = [str(name) for name in ch_names]
-    _check_shape(data, ch_names, file)
-    ch_types = [str(kind).lower() for kind in content.get("ch_types", [])] or _types_by_name(ch_names)
-    if len(ch_types) != len(ch_names):
-        raise InputError(f"{file}: {len(ch_types)} ch_types for {len(ch_names)} ch_names")
-    events = events_from_stim(data[_stim_row(ch_names, ch_types, file)], where=str(file))
-    eeg = [row for row, kind in enumerate(ch_types) if kind == "eeg"]
-    return Recording(
-        data=take_rows(data, eeg),
-        ch_names=[ch_names[row] for row in eeg],
-        sfreq=_positive(sfreq, file),
-        events=events[events[:, 1] != TARGET_CODE],
-        partition=partition,
-        file=file,
-    )
+    for (number, path), (following, other) in zip(found, found[1:], strict=False):
+        if number == following:
+            raise InputError(f"{path}: session {number} is also in {other.name}; remove one of the two")
+    return found
 
 
 def _files(folder: Path) -> dict[Partition, Path]:
@@ -78,9 +86,60 @@ def _files(folder: Path) -> dict[Partition, Path]:
     return {partition: file for partition, file in files.items() if file}
 
 
-def _recordings(files: dict[Partition, Path]) -> Iterator[Recording]:
-    for partition, file in files.items():
-        yield read_recording(file, partition)
+def _run(session: int, partition: Partition, file: Path) -> Run:
+    return Run(
+        session=session,
+        file=file,
+        header=partial(_header, file),
+        events=partial(_events, file, partition),
+        signal=partial(_signal, file),
+    )
+
+
+class _Raw(NamedTuple):
+    """What a file holds; the data are mapped from disk."""
+
+    data: np.ndarray
+    ch_names: list[str]
+    ch_types: list[str]
+    sfreq: float
+
+    def eeg(self) -> list[int]:
+        return [row for row, kind in enumerate(self.ch_types) if kind == "eeg"]
+
+
+def _read(file: Path) -> _Raw:
+    data, ch_names, sfreq = required(content := load_dict(file), ("raw_eeg_data", "ch_names", "sfreq"), file)
+    ch_names = _words(ch_names, "ch_names", file)
+    _check_shape(data, ch_names, file)
+    ch_types = [kind.lower() for kind in _words(content.get("ch_types", []), "ch_types", file)]
+    ch_types = ch_types or ["stim" if name.lower() == "stim" else "eeg" for name in ch_names]
+    if len(ch_types) != len(ch_names):
+        raise InputError(f"{file}: {len(ch_types)} ch_types for {len(ch_names)} ch_names")
+    return _Raw(data, ch_names, ch_types, _positive(sfreq, file))
+
+
+def _header(file: Path) -> Header:
+    raw = _read(file)
+    return Header([raw.ch_names[row] for row in raw.eeg()], ["eeg"] * len(raw.eeg()), raw.sfreq)
+
+
+def _events(file: Path, partition: Partition) -> pd.DataFrame:
+    raw = _read(file)
+    stim = np.asarray(raw.data[_stim_row(raw, file)])
+    onsets, codes = events_from_stim(stim, where=str(file)).T
+    return pd.DataFrame({"onset": onsets, "image": codes, "split": np.where(codes == TARGET_CODE, "target", partition)})
+
+
+def _signal(file: Path) -> Signal:
+    raw = _read(file)
+    return Signal(**vars(_header(file)), data=take_rows(raw.data, raw.eeg()))
+
+
+def _words(values: Any, key: str, file: Path) -> list[str]:
+    if isinstance(values, str) or not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) != 1:
+        raise bad_value(key, values, "a list of words", where=str(file))
+    return [str(value) for value in values]
 
 
 def _check_shape(data: Any, ch_names: list[str], file: Path) -> None:
@@ -91,16 +150,12 @@ def _check_shape(data: Any, ch_names: list[str], file: Path) -> None:
         raise InputError(f"{file}: raw_eeg_data has shape {data.shape}, expected {expected} by ch_names")
 
 
-def _types_by_name(ch_names: list[str]) -> list[str]:
-    return ["stim" if name.lower() == "stim" else "eeg" for name in ch_names]
-
-
-def _stim_row(ch_names: list[str], ch_types: list[str], file: Path) -> int:
-    rows = [row for row, kind in enumerate(ch_types) if kind == "stim"]
+def _stim_row(raw: _Raw, file: Path) -> int:
+    rows = [row for row, kind in enumerate(raw.ch_types) if kind == "stim"]
     if len(rows) != 1:
-        found = listed(ch_names[row] for row in rows) or "none"
+        found = listed(raw.ch_names[row] for row in rows) or "none"
         raise InputError(
-            f"{file}: needs one trigger channel (ch_types 'stim'), has {found}; channels: {listed(ch_names)}"
+            f"{file}: needs one trigger channel (ch_types 'stim'), has {found}; channels: {listed(raw.ch_names)}"
         )
     return rows[0]
 
@@ -113,3 +168,6 @@ def _positive(sfreq: Any, file: Path) -> float:
     if not 0 < value < np.inf:
         raise bad_value("sfreq", sfreq, "a positive number of Hz", where=str(file))
     return value
+
+
+LAYOUT = Layout(EXPECTED, runs, defects)

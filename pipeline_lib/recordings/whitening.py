@@ -3,59 +3,81 @@
 Sensors share noise, and some are noisier than others. The covariance Σ of single trials around their own mean over
 time, averaged over images, estimates that noise. Multiplying every epoch by W = Σ^(−1/2) makes it white
 (methods.md §1).
+
+A subject's trials may be larger than memory: everything here reads and replaces a few megabytes of them at a time, and
+the same bytes come out of an array, of a file, and of any number of threads.
 """
 
-from typing import Literal
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from pipeline_lib.common.batches import batched
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
+from pipeline_lib.recordings.covariance import shrunk_sum
 
-BATCH = 64
+BLOCK_BYTES = 1 << 21  # worked on at a time: more fall out of the processor's cache
+BLOCKS_AHEAD = 16  # per thread, given out at a time
 
 
-def shrunk_covariances(x: np.ndarray) -> np.ndarray:
-    """Ledoit–Wolf covariance of each matrix of a batch, on standardised features and scaled back.
+class TrialRows(Protocol):
+    """Trials, row by row: an array, or a file that is read and replaced by rows, from several threads at once.
 
-    What scikit-learn's discriminant analysis calls ``shrinkage="auto"``: with Z the standardised features, S = ZᵀZ / n
-    their covariance over n samples and μ = tr S / p, the covariance is D [(1 − ρ) S + ρ μ I] D, D the deviations, and
-
-        ρ = min(β, δ) / δ,   δ = ‖S − μ I‖² / p,   β = (Σ_t ‖z_t‖⁴ / n − ‖S‖²) / (n p).
-
-    Parameters
+    Attributes
     ----------
-    x : ndarray, shape (n_matrices, n_channels, n_samples)
-        Computed in float64. A channel that is constant over a matrix's samples has no variance there.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_matrices, n_channels, n_channels)
+    shape : tuple of int
+        (n_trials, n_channels, n_times).
+    dtype : dtype
+        float16, float32 or float64.
     """
-    z = np.asarray(x, dtype=np.float64)
-    z = z - z.mean(axis=-1, keepdims=True)
-    deviation = z.std(axis=-1, keepdims=True)
-    z /= np.where(deviation > 0, deviation, 1)
-    p, n = z.shape[1:]
-    s = z @ z.swapaxes(1, 2) / n
-    mu = np.trace(s, axis1=1, axis2=2) / p
-    norm = np.einsum("bij,bij->b", s, s)
-    beta = (np.square(np.square(z).sum(axis=1)).sum(axis=1) / n - norm) / (n * p)
-    delta = norm / p - mu**2
-    rho = np.divide(np.minimum(beta, delta), delta, out=np.zeros_like(delta), where=delta > 0)
-    s *= (1 - rho)[:, None, None]
-    s[:, np.arange(p), np.arange(p)] += (rho * mu)[:, None]
-    return s * deviation * deviation.swapaxes(1, 2)
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray: ...
+
+    def __setitem__(self, rows: slice, values: np.ndarray, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """How the trials of a session are made white.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (n_channels, n_channels)
+        W = Σ^(−1/2).
+    condition : float
+        Largest by smallest eigenvalue of Σ, channels without variance left out: how far from white the noise was.
+    """
+
+    matrix: np.ndarray
+    condition: float
 
 
 def noise_covariance(
-    epochs: np.ndarray, images: np.ndarray, method: Literal["epochs", "time"], *, where: str
+    epochs: TrialRows,
+    images: np.ndarray,
+    method: Literal["epochs", "time"],
+    *,
+    where: str,
+    chosen: np.ndarray | None = None,
+    threads: int | None = None,
 ) -> np.ndarray:
     """Σ: the mean over images of the mean covariance of each image's single trials.
 
     Parameters
     ----------
-    epochs : ndarray, shape (n_trials, n_channels, n_times)
+    epochs : array-like, shape (n_trials, n_channels, n_times)
+        See :class:`TrialRows`.
     images : ndarray, shape (n_trials,)
         What was shown in each trial.
     method : {"epochs", "time"}
@@ -63,6 +85,10 @@ def noise_covariance(
         sample, averaged over samples, which takes images with at least two trials.
     where : str
         The session, for the error.
+    chosen : ndarray of bool, shape (n_trials,), optional
+        The trials that count. Defaults to all.
+    threads : int, optional
+        At most this many work at a time; the result is the same to the last bit. Defaults to one per processor.
 
     Returns
     -------
@@ -73,17 +99,17 @@ def noise_covariance(
     InputError
         If no image has two trials although `method` needs them.
     """
-    _, image, counts = np.unique(images, return_inverse=True, return_counts=True)
+    rows = np.arange(len(epochs)) if chosen is None else np.flatnonzero(chosen)
+    _, image, counts = np.unique(images[rows], return_inverse=True, return_counts=True)
     if method == "epochs":
-        return _mean_over_trials(epochs, 1 / (counts[image] * len(counts)))
+        weights = 1 / (counts[image] * len(counts))
+        parts = list(zip(_blocks(rows, epochs), _blocks(weights, epochs), strict=True))
+        return _sum_of(_over_samples, parts, epochs, threads)
     repeated = np.flatnonzero(counts > 1)
     if not len(repeated):
         raise InputError(f"{where}: no image was shown twice; set preprocess.whitening.covariance=epochs")
-    total = np.zeros((epochs.shape[1],) * 2)
-    for one in progress(repeated, label="covariance", unit="image"):
-        over_trials = epochs[image == one].transpose(2, 1, 0)
-        total += shrunk_covariances(over_trials).mean(axis=0)
-    return total / len(repeated)
+    of_images = np.split(rows[np.argsort(image, kind="stable")], np.cumsum(counts)[:-1])
+    return _sum_of(_over_trials, [(of_images[i], 1 / len(repeated)) for i in repeated], epochs, threads)
 
 
 def whitening_matrix(covariance: np.ndarray, *, where: str) -> np.ndarray:
@@ -101,33 +127,25 @@ def whitening_matrix(covariance: np.ndarray, *, where: str) -> np.ndarray:
     InputError
         If Σ is singular: channels are copies or sums of one another.
     """
-    alive = np.flatnonzero(np.diag(covariance) > 0)
-    eigenvalues, vectors = np.linalg.eigh(covariance[np.ix_(alive, alive)])
-    if len(alive) and eigenvalues[0] <= eigenvalues[-1] * len(alive) * np.finfo(float).eps:
-        raise InputError(
-            f"{where}: the noise covariance is singular, some channels are copies or sums of others; "
-            "leave them out (preprocess.picks) or set preprocess.whitening.enabled=false"
-        )
-    w = np.eye(len(covariance))
-    w[np.ix_(alive, alive)] = vectors / np.sqrt(eigenvalues) @ vectors.T
-    return w
+    return _whitening(covariance, where).matrix
 
 
 def fit_whitening(
-    epochs: np.ndarray,
+    epochs: TrialRows,
     images: np.ndarray,
     test: np.ndarray,
     *,
     covariance: Literal["epochs", "time"],
     fit_on: Literal["train", "train+test"],
     where: str,
-) -> np.ndarray:
+    threads: int | None = None,
+) -> Whitening:
     """The whitening matrix of a session.
 
     Parameters
     ----------
-    epochs : ndarray, shape (n_trials, n_channels, n_times)
-        All trials of the session.
+    epochs : array-like, shape (n_trials, n_channels, n_times)
+        All trials of the session; see :class:`TrialRows`.
     images : ndarray, shape (n_trials,)
         What was shown.
     test : ndarray of bool, shape (n_trials,)
@@ -139,10 +157,8 @@ def fit_whitening(
         authors did.
     where : str
         The session, for errors.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_channels, n_channels)
+    threads : int, optional
+        See :func:`noise_covariance`.
 
     Raises
     ------
@@ -153,37 +169,31 @@ def fit_whitening(
         cure = "add its training recording or set preprocess.whitening.enabled=false"
         raise InputError(f"{where}: the session has no training trials to estimate noise from; {cure}")
     partitions = [~test] if fit_on == "train" or not test.any() else [~test, test]
-    parts = [noise_covariance(epochs[chosen], images[chosen], covariance, where=where) for chosen in partitions]
-    return whitening_matrix(np.mean(parts, axis=0), where=where)
+    parts = [
+        noise_covariance(epochs, images, covariance, where=where, chosen=chosen, threads=threads)
+        for chosen in partitions
+    ]
+    return _whitening(np.mean(parts, axis=0), where)
 
 
-def whiten(epochs: np.ndarray, w: np.ndarray) -> None:
-    """Replace every epoch x, shape (n_channels, n_times), by W x, in place."""
-    w = w.astype(epochs.dtype)
-    for start in range(0, len(epochs), BATCH):
-        epochs[start : start + BATCH] = w @ epochs[start : start + BATCH]
+def whiten(epochs: TrialRows, w: np.ndarray) -> None:
+    """Replace every epoch x, shape (n_channels, n_times), by W x, in place; see :class:`TrialRows`."""
+    with _one_blas_thread():
+        for rows in _slices(epochs):
+            block = _working(epochs[rows])
+            epochs[rows] = w.astype(block.dtype) @ block
 
 
-def standardize(epochs: np.ndarray, test: np.ndarray) -> None:
+def standardize(epochs: TrialRows, test: np.ndarray) -> None:
     """Z-score each channel with the mean and deviation of the training trials, in place.
 
     Parameters
     ----------
-    epochs : ndarray, shape (n_trials, n_channels, n_times)
-        All trials of a subject.
+    epochs : array-like, shape (n_trials, n_channels, n_times)
+        All trials of a subject; see :class:`TrialRows`.
     test : ndarray of bool, shape (n_trials,)
         Trials that the mean and deviation must not see.
     """
-    for channel in range(epochs.shape[1]):
-        signal = epochs[:, channel]
-        train = signal[~test].astype(np.float64)
-        signal -= train.mean()
-        signal /= train.std() or 1
-
-
-def _mean_over_trials(epochs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    total = np.zeros((epochs.shape[1],) * 2)
-    for start in progress(range(0, len(epochs), BATCH), label="covariance", unit="batch"):
-        batch = slice(start, start + BATCH)
-        total += np.tensordot(weights[batch], shrunk_covariances(epochs[batch]), axes=1)
-    return total
+    mean, deviation = _moments(epochs, np.flatnonzero(~test))
+    for rows in _slices(epochs):
+        epochs[rows] = (epochs[rows] - mean[:, None]) / np.where(deviation > 0, deviation, 1)[:, None]

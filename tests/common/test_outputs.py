@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from pipeline_lib.common.outputs import written_whole
+from pipeline_lib.common.outputs import scratch_beside, written_whole
 
 
 def test_a_file_replaces_the_old_one_only_at_the_end(tmp_path):
@@ -65,3 +65,23 @@ def test_what_another_running_process_writes_is_left_alone(tmp_path):
     with written_whole(tmp_path / "run") as unfinished:
         unfinished.mkdir()
     assert other.exists()
+
+
+def test_a_scratch_folder_stands_beside_its_target_and_goes_with_the_block(tmp_path):
+    target = tmp_path / "out" / "x.zip"
+    with pytest.raises(RuntimeError), scratch_beside(target) as folder:
+        assert folder.parent == target.parent
+        (folder / "big").touch()
+        raise RuntimeError
+    assert not list(target.parent.iterdir())
+
+
+def test_the_scratch_of_a_killed_process_is_removed(tmp_path):
+    killed = subprocess.Popen(["sleep", "60"])
+    killed.kill()
+    killed.wait()
+    leftover = tmp_path / f".{killed.pid}.unfinished.x.zip.scratch"
+    leftover.mkdir()
+    (leftover / "big").touch()
+    with scratch_beside(tmp_path / "x.zip"):
+        assert not leftover.exists()

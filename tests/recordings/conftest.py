@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_lib.common.stimulus_table import COLUMNS, StimulusTable, checked_table
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
-from tests.recordings.tiny_study import raw_file, save_session
+from tests.recordings.tiny_study import raw_file, save_session, study_params
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def study(tmp_path: Path) -> StudyParams:
             training=raw_file([1, 2, 99999, 3, 3, 2, 1], seed=number),
             test=raw_file([2, 1, 1, 99999, 2], seed=10 + number),
         )
-    return StudyParams(name="tiny", layout="things-eeg2", root=tmp_path / "raw", images="images", stimuli="images")
+    return study_params(layout="things-eeg2", root=tmp_path / "raw")
 
 
 @pytest.fixture

@@ -1,22 +1,26 @@
 """What cutting, correcting and resampling epochs promise; the last tests hold on a real recording."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-import scipy.signal
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.epochs import (
     Window,
     correct_baseline,
     crop_samples,
+    cropped,
+    cut_blocks,
     cut_epochs,
-    epochs_around,
     filtered,
-    resample_epochs,
+    is_complete,
     window_of,
 )
+from tests.recordings.tiny_study import smooth_signal
+
+
+def cut_all(data, onsets, sfreq, params):
+    """All epochs of a recording at once."""
+    return np.concatenate([epochs for epochs, _ in cut_blocks(data, np.asarray(onsets), sfreq, params)])
 
 
 def test_window_covers_tmin_to_tmax():
@@ -59,69 +63,6 @@ def test_a_constant_baseline_is_not_divided_by():
     assert correct_baseline(np.array([[[2.0, 2.0, 5.0]]]), 1, "zscore").tolist() == [[[0, 0, 3]]]
 
 
-def smooth_signal(times):
-    """Slow enough for any rate used here."""
-    return np.sin(2 * np.pi * 7 * times + 0.3) + 0.5 * np.cos(2 * np.pi * 3.1 * times)
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "sfreq", "new_sfreq"),
-    [
-        (-200, 1000, 1000, 250),
-        (-201, 998, 1000, 250),
-        (-26, 103, 128, 250),
-        (-120, 1560, 1200, 200),
-        (100, 900, 1000, 250),
-    ],
-)
-def test_resampled_samples_stand_at_the_times_they_claim(first, last, sfreq, new_sfreq):
-    epochs = smooth_signal(np.arange(first, last + 1) / sfreq)[None, None]
-    resampled, n_before = resample_epochs(epochs, -first, Fraction(new_sfreq, sfreq))
-    times = (np.arange(resampled.shape[-1]) - n_before) / new_sfreq
-    assert first / sfreq <= times[0] < first / sfreq + 1 / new_sfreq
-    assert last / sfreq - 1 / new_sfreq < times[-1] <= last / sfreq
-    inner = (times > times[0] + 0.05) & (times < times[-1] - 0.05)
-    np.testing.assert_allclose(resampled[0, 0, inner], smooth_signal(times[inner]), atol=0.002)
-
-
-def test_a_millisecond_of_delay_would_be_seen():
-    """MNE's own padding delays these 1201 samples by 1 ms; ours does not."""
-    epochs = smooth_signal(np.arange(-200, 1001) / 1000)[None, None]
-    resampled, n_before = resample_epochs(epochs, 200, Fraction(1, 4))
-    times, inner = (np.arange(resampled.shape[-1]) - n_before) / 250, slice(60, 240)
-    errors = [np.abs(resampled[0, 0] - smooth_signal(times + delay))[inner].max() for delay in (-1e-3, 0, 1e-3)]
-    assert errors[1] < 0.1 * min(errors[0], errors[2])
-
-
-@pytest.mark.parametrize(("n_old", "n_new"), [(1408, 352), (1407, 352), (100, 250), (101, 255), (64, 64)])
-def test_fourier_resampling_equals_scipys(n_old, n_new):
-    from pipeline_lib.recordings.epochs import _fourier_resample
-
-    x = np.random.default_rng(0).standard_normal((2, 3, n_old))
-    np.testing.assert_allclose(_fourier_resample(x, n_new), scipy.signal.resample(x, n_new, axis=-1), atol=1e-12)
-
-
-def test_frequencies_above_the_new_nyquist_are_removed():
-    times = np.arange(-200, 1001) / 1000
-    resampled, _ = resample_epochs(np.sin(2 * np.pi * 180 * times)[None, None], 200, Fraction(1, 4))
-    assert np.abs(resampled[..., 20:-20]).max() < 0.02
-
-
-def test_resampling_a_constant_keeps_it_and_a_rate_of_one_does_nothing():
-    epochs = np.full((2, 3, 1201), 7.0, dtype=np.float32)
-    resampled, n_before = resample_epochs(epochs, 200, Fraction(1, 4))
-    assert (resampled.shape, resampled.dtype, n_before) == ((2, 3, 301), np.float32, 50)
-    np.testing.assert_allclose(resampled, 7, rtol=1e-6)
-    assert resample_epochs(epochs, 200, Fraction(1))[0] is epochs
-
-
-def test_an_epoch_shorter_than_its_padding_is_resampled():
-    epochs = np.linspace(0, 1, 11)[None, None]
-    resampled, n_before = resample_epochs(epochs, 4, Fraction(1, 2))
-    assert (resampled.shape[-1], n_before) == (6, 2)
-    np.testing.assert_allclose(resampled[0, 0], np.linspace(0, 1, 6), atol=0.02)
-
-
 def test_crop_excludes_the_stop():
     assert crop_samples(0.0, 1.0, 250) == slice(0, 250)
     assert crop_samples(-0.2, 0.8, 250) == slice(-50, 200)
@@ -131,7 +72,7 @@ def test_crop_excludes_the_stop():
 def test_all_steps_give_250_samples_from_onset_on(settings):
     times = np.arange(5000) / 1000
     data = np.stack([smooth_signal(times - 1), 2 * smooth_signal(times - 1)]) + 3
-    epochs = epochs_around(data, np.array([1000, 2500]), 1000.0, settings(baseline="none"))
+    epochs = cut_all(data, np.array([1000, 2500]), 1000.0, settings(baseline="none"))
     assert (epochs.shape, epochs.dtype) == ((2, 2, 250), np.float32)
     expected = smooth_signal(np.arange(250) / 250)
     np.testing.assert_allclose(epochs[0, :, :-10] - 3, np.stack([expected, 2 * expected])[:, :-10], atol=0.002)
@@ -142,17 +83,40 @@ def test_all_steps_give_250_samples_from_onset_on(settings):
 )
 def test_any_rates_give_the_cropped_samples(settings, sfreq, new):
     data = np.random.default_rng(0).standard_normal((2, round(5 * sfreq)))
-    epochs = epochs_around(data, np.array([round(2 * sfreq)]), sfreq, settings(sfreq=new, tmax=0.83, crop__stop=0.83))
+    epochs = cut_all(data, np.array([round(2 * sfreq)]), sfreq, settings(sfreq=new, tmax=0.83, crop__stop=0.83))
     assert epochs.shape[-1] == np.ceil(round(0.83 * (new or sfreq), 6))
     assert np.isfinite(epochs).all()
+
+
+def test_epochs_beyond_either_end_are_incomplete():
+    onsets = np.array([1, 2, 50, 94, 95])
+    assert is_complete(onsets, Window(-2, 5), n_samples=100).tolist() == [False, True, True, True, False]
+
+
+def test_epochs_beyond_the_limit_are_rejected_before_any_scaling(settings):
+    data = np.random.default_rng(0).standard_normal((2, 30_000)) * 1e-6
+    data[1, 5000], data[0, 12_100] = 80e-6, 60e-6
+    onsets = np.arange(1000, 28_000, 1000)
+    params = settings(reject_peak_to_peak=75e-6, baseline="zscore")
+    blocks = list(cut_blocks(data, onsets, 1000.0, params))
+    kept = np.concatenate([kept for _, kept in blocks])
+    assert onsets[~kept].tolist() == [4000, 5000]  # the peak at 5 s ends one epoch and starts the next
+    assert [len(epochs) for epochs, _ in blocks] == [kept.sum() for _, kept in blocks]
+    everything = cut_all(data, onsets, 1000.0, settings(baseline="zscore"))
+    assert np.array_equal(np.concatenate([epochs for epochs, _ in blocks]), everything[kept])
+
+
+def test_a_crop_beyond_the_trials_is_named(settings):
+    with pytest.raises(InputError, match=r"preprocess.crop is 0.0..1.0 s, but the trials span -0.2..0.8 s"):
+        cropped(np.zeros((1, 1, 100)), 20, 100.0, settings())
 
 
 def test_batches_do_not_change_epochs(settings):
     data = np.random.default_rng(0).standard_normal((2, 30_000))
     onsets = np.arange(300, 28_000, 701)
-    together = epochs_around(data, onsets, 1000.0, settings())
+    together = cut_all(data, onsets, 1000.0, settings())
     for i, onset in enumerate(onsets):
-        assert np.array_equal(epochs_around(data, [onset], 1000.0, settings())[0], together[i])
+        assert np.array_equal(cut_all(data, [onset], 1000.0, settings())[0], together[i])
 
 
 def test_a_filter_edge_above_nyquist_is_refused():
@@ -177,7 +141,7 @@ def test_the_evoked_effect_of_a_real_recording(eeglab_sample, settings, new_sfre
     data, onsets, sfreq = eeglab_sample
     assert (data.shape[0], len(onsets), sfreq) == (32, 80, 128.0)
     wanted = settings(tmin=-0.2, tmax=0.8, sfreq=new_sfreq, crop={"start": -0.2, "stop": 0.8})
-    epochs = epochs_around(filtered(data, sfreq, 1.0, 30.0, where="eeglab"), onsets, sfreq, wanted)
+    epochs = cut_all(filtered(data, sfreq, 1.0, 30.0, where="eeglab"), onsets, sfreq, wanted)
     power = epochs.mean(axis=0, dtype=np.float64).std(axis=0) * 1e6  # global field power, µV
     times = -0.2 + np.arange(len(power)) / (new_sfreq or sfreq)
     assert power[times < 0].mean() == pytest.approx(1.5, abs=0.3)

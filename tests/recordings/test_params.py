@@ -15,7 +15,11 @@ def test_the_shipped_sections_are_valid(params):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("picks", "visual", r"preprocess.picks is 'visual': .*allowed: all, visual-17, or a list of channel names"),
+        (
+            "picks",
+            "visual",
+            r"preprocess.picks is 'visual': .*allowed: all, eeg, meg, visual-17, or a list of channel names",
+        ),
         ("picks", [], r"preprocess.picks is \[\]"),
         ("picks", ["Oz", "oz"], "named twice"),
         ("picks", 17, "preprocess.picks is 17"),
@@ -30,6 +34,8 @@ def test_the_shipped_sections_are_valid(params):
         ("filter", {"low": -1.0, "high": None}, r"preprocess.filter.low is -1.0"),
         ("max_repeats", {"train": 0, "test": 20}, "preprocess.max_repeats.train is 0"),
         ("whitening", {"enabled": True, "covariance": "epoch", "fit_on": "train"}, "did you mean 'epochs'"),
+        ("reject_peak_to_peak", 0, "preprocess.reject_peak_to_peak is 0: input should be greater than 0"),
+        ("resampling", "decimation", "did you mean 'decimate'"),
         ("standardise", "train", "unknown parameter preprocess.standardise .*did you mean 'standardize'"),
     ],
 )
@@ -43,3 +49,13 @@ def test_an_unknown_layout_is_named(params):
     params["study"]["layout"] = "array"
     with pytest.raises(InputError, match=r"study.layout is 'array': .*did you mean 'arrays'"):
         validated(params, "study", StudyParams)
+
+
+def test_half_precision_needs_values_that_it_can_hold(params):
+    section = params["preprocess"] | {"dtype": "float16"}
+    assert validated({"preprocess": section}, "preprocess", PreprocessParams).dtype == "float16"
+    section["whitening"] = section["whitening"] | {"enabled": False}
+    with pytest.raises(InputError, match=r"preprocess.dtype is 'float16': .*holds no volts or tesla"):
+        validated({"preprocess": section}, "preprocess", PreprocessParams)
+    for changes in ({"standardize": "train"}, {"baseline": "zscore"}):
+        validated({"preprocess": section | changes}, "preprocess", PreprocessParams)

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.recordings.preprocess import preprocess_subject
-from tests.recordings.tiny_study import raw_file, save_session
+from tests.recordings.tiny_study import preprocessed, raw_file, save_session, study_params
+
+
+def trials_of(study, params, subject, table):
+    return preprocessed(study, params, subject, table).data
 
 
 def plain(content, codes_at, picks):
@@ -22,9 +24,7 @@ def plain(content, codes_at, picks):
 
 
 def test_trials_are_those_of_the_files_in_order_of_recording(study, table, settings):
-    data = preprocess_subject(
-        study, settings(sfreq=None, whitening__enabled=False, picks=["Pz", "Fp1"]), "sub-01", table
-    )
+    data = trials_of(study, settings(sfreq=None, whitening__enabled=False, picks=["Pz", "Fp1"]), "sub-01", table)
     assert data.image_ids.tolist()[:6] == [f"train/{i}" for i in (1, 2, 3, 3, 2, 1)]
     assert data.image_ids.tolist()[6:10] == [f"test/{i}" for i in (2, 1, 1, 2)]
     assert data.session.tolist() == [1] * 10 + [2] * 10
@@ -36,7 +36,7 @@ def test_trials_are_those_of_the_files_in_order_of_recording(study, table, setti
 
 
 def test_shipped_settings_give_250_whitened_samples(study, table, settings):
-    data = preprocess_subject(study, settings(), "sub-01", table)
+    data = trials_of(study, settings(), "sub-01", table)
     assert data.epochs.shape == (20, 3, 250)
     assert (data.ch_names, data.sfreq, data.tmin) == (["Fp1", "Oz", "Pz"], 250.0, 0.0)
     assert data.whitening == "own-training-trials"
@@ -48,12 +48,12 @@ def test_shipped_settings_give_250_whitened_samples(study, table, settings):
 
 
 def test_each_session_is_whitened_by_itself(study, table, settings):
-    before = preprocess_subject(study, settings(), "sub-01", table)
+    before = trials_of(study, settings(), "sub-01", table)
     folder = study.root / "sub-01" / "ses-02"
     louder = raw_file([1, 2, 99999, 3, 3, 2, 1], seed=2)
     louder["raw_eeg_data"][:3] *= 10
     save_session(folder, training=louder)
-    after = preprocess_subject(study, settings(), "sub-01", table)
+    after = trials_of(study, settings(), "sub-01", table)
     first = before.session == 1
     assert np.array_equal(after.epochs[first], before.epochs[first])
     trained = ~first & ~before.test
@@ -64,19 +64,19 @@ def test_each_session_is_whitened_by_itself(study, table, settings):
 
 @pytest.mark.parametrize("fit_on", ["train", "train+test"])
 def test_test_data_shape_training_epochs_only_when_asked_for(study, table, settings, fit_on):
-    before = preprocess_subject(study, settings(whitening__fit_on=fit_on, standardize="train"), "sub-01", table)
+    before = trials_of(study, settings(whitening__fit_on=fit_on, standardize="train"), "sub-01", table)
     for number in (1, 2):
         other = raw_file([2, 1, 1, 99999, 2], seed=50)
         other["raw_eeg_data"][:3] *= 30
         save_session(study.root / "sub-01" / f"ses-{number:02d}", test=other)
-    after = preprocess_subject(study, settings(whitening__fit_on=fit_on, standardize="train"), "sub-01", table)
+    after = trials_of(study, settings(whitening__fit_on=fit_on, standardize="train"), "sub-01", table)
     train = ~before.test
     assert np.array_equal(after.epochs[train], before.epochs[train]) == (fit_on == "train")
     assert after.whitening == {"train": "own-training-trials", "train+test": "own-training-and-test-trials"}[fit_on]
 
 
 def test_standardized_training_trials_have_unit_deviation(study, table, settings):
-    data = preprocess_subject(study, settings(whitening__enabled=False, standardize="train"), "sub-01", table)
+    data = trials_of(study, settings(whitening__enabled=False, standardize="train"), "sub-01", table)
     train = data.epochs[~data.test].astype(np.float64)
     np.testing.assert_allclose(train.mean(axis=(0, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(train.std(axis=(0, 2)), 1, rtol=1e-5)
@@ -84,11 +84,11 @@ def test_standardized_training_trials_have_unit_deviation(study, table, settings
 
 def test_at_most_max_repeats_per_image_and_session(study, table, settings):
     chosen = settings(max_repeats={"train": 1, "test": None})
-    data = preprocess_subject(study, chosen, "sub-01", table)
+    data = trials_of(study, chosen, "sub-01", table)
     counts = pd.Series(data.image_ids).groupby([data.session, data.image_ids]).size().unstack()
     assert counts[["train/1", "train/2", "train/3"]].to_numpy().tolist() == [[1, 1, 1], [1, 1, 1]]
     assert counts[["test/1", "test/2"]].to_numpy().tolist() == [[2, 2], [2, 2]]
-    again = preprocess_subject(study, chosen, "sub-01", table)
+    again = trials_of(study, chosen, "sub-01", table)
     assert np.array_equal(again.epochs, data.epochs)
 
 
@@ -97,28 +97,26 @@ def test_events_too_near_to_the_end_are_left_out_and_counted(study, table, setti
     content["raw_eeg_data"] = content["raw_eeg_data"][:, :2200]  # onsets 300, 600, 900, 1200: 1.0 s after each
     content["raw_eeg_data"][-1, [5, 2195]] = [2, 3]
     save_session(study.root / "sub-01" / "ses-01", training=content)
-    data = preprocess_subject(study, settings(), "sub-01", table)
+    data = trials_of(study, settings(), "sub-01", table)
     assert data.image_ids[(data.session == 1) & ~data.test].tolist() == ["train/1", "train/2", "train/3"]
-    assert data.provenance["incomplete_epochs_dropped"] == 3
+    assert data.provenance["dropped"] == {"incomplete": 3, "target": 3}
 
 
 def test_channels_are_found_by_name_in_every_file(study, table, settings):
-    before = preprocess_subject(study, settings(), "sub-01", table)
+    before = trials_of(study, settings(), "sub-01", table)
     content = raw_file([2, 1, 1, 99999, 2], seed=12)
     order = [2, 0, 1, 3]
     content["raw_eeg_data"] = content["raw_eeg_data"][order]
     content["ch_names"] = [content["ch_names"][row] for row in order]
     save_session(study.root / "sub-01" / "ses-02", test=content)
-    after = preprocess_subject(study, settings(), "sub-01", table)
+    after = trials_of(study, settings(), "sub-01", table)
     assert after.ch_names == before.ch_names
     assert np.array_equal(after.epochs, before.epochs)
 
 
 def test_filtering_removes_what_lies_outside_the_band(study, table, settings):
     pytest.importorskip("mne")
-    data = preprocess_subject(
-        study, settings(filter={"low": None, "high": 20.0}, whitening__enabled=False), "sub-01", table
-    )
+    data = trials_of(study, settings(filter={"low": None, "high": 20.0}, whitening__enabled=False), "sub-01", table)
     power = np.abs(np.fft.rfft(data.epochs * np.hanning(250), axis=-1)).mean(axis=(0, 1))  # 1 Hz a bin
     assert power[35:].max() < 0.02 * power[5:15].mean()
 
@@ -151,9 +149,13 @@ def codes(*codes, file="training"):
         (
             codes(1, 2, 4),
             {},
-            r"ses-02/raw_eeg_training\.npy: event codes stand for no image .*: 4; known codes: 1\.\.3",
+            r"ses-02/raw_eeg_training\.npy: event codes stand for no image .*: 4; known codes of split train: 1\.\.3",
         ),
-        (codes(1, 3, file="test"), {}, r"ses-02/raw_eeg_test\.npy: event codes .*: 3; known codes: 1\.\.2"),
+        (
+            codes(1, 3, file="test"),
+            {},
+            r"ses-02/raw_eeg_test\.npy: event codes .*: 3; known codes of split test: 1\.\.2",
+        ),
         (lambda _: None, {"picks": ["Oz", "POz"]}, r"ses-01/raw_eeg_training\.npy: channels are missing: POz"),
         (
             lambda folder: (folder / "raw_eeg_training.npy").unlink(),
@@ -166,12 +168,12 @@ def codes(*codes, file="training"):
 def test_spoiled_data_are_named(study, table, settings, spoil, changes, message):
     spoil(study.root / "sub-01" / "ses-02")
     with pytest.raises(InputError, match=message):
-        preprocess_subject(study, settings(**changes), "sub-01", table)
+        trials_of(study, settings(**changes), "sub-01", table)
 
 
 def test_flat_channels_may_be_kept(study, table, settings):
     spoiled("Oz", slice(None), 1e-5)(study.root / "sub-01" / "ses-02")
-    data = preprocess_subject(study, settings(flat_channels="keep"), "sub-01", table)
+    data = trials_of(study, settings(flat_channels="keep"), "sub-01", table)
     flat = data.epochs[(data.session == 2) & ~data.test, 1]
     assert np.all(flat == 0)
     assert np.isfinite(data.epochs).all()
@@ -181,20 +183,23 @@ def test_rates_that_differ_need_a_common_one(study, table, settings):
     content = raw_file([1, 2, 3])
     content["sfreq"] = 500.0
     save_session(study.root / "sub-01" / "ses-02", training=content)
-    with pytest.raises(InputError, match=r"recordings differ in rate: \[500.0, 1000.0\] Hz; set preprocess.sfreq"):
-        preprocess_subject(study, settings(sfreq=None), "sub-01", table)
-    assert preprocess_subject(study, settings(), "sub-01", table).sfreq == 250.0
+    with pytest.raises(
+        InputError,
+        match=r"raw_eeg_training.npy: 500.0 Hz, but .*raw_eeg_training.npy has 1000.0 Hz; set preprocess.sfreq",
+    ):
+        trials_of(study, settings(sfreq=None), "sub-01", table)
+    assert trials_of(study, settings(), "sub-01", table).sfreq == 250.0
 
 
 def test_both_partitions_are_needed(study, table, settings):
     for number in (1, 2):
         codes(1, 1, 1, file="test")(study.root / "sub-01" / f"ses-{number:02d}")
     with pytest.raises(InputError, match="sub-01: trials of 1 test images; retrieval needs at least 2"):
-        preprocess_subject(study, settings(), "sub-01", table)
+        trials_of(study, settings(), "sub-01", table)
     for number in (1, 2):
         codes(99999)(study.root / "sub-01" / f"ses-{number:02d}")
     with pytest.raises(InputError, match="sub-01: no training trials"):
-        preprocess_subject(study, settings(), "sub-01", table)
+        trials_of(study, settings(), "sub-01", table)
 
 
 @pytest.fixture
@@ -209,19 +214,19 @@ def arrays_study(tmp_path, table):
         pd.DataFrame({"image": images, "split": [name.split("/")[0] for name in images]}).to_csv(
             folder / "trials.csv", index=False
         )
-        return StudyParams(name="x", layout="arrays", root=folder.parent, images="images", stimuli="trials.csv")
+        return study_params(layout="arrays", root=folder.parent)
 
     return write
 
 
 def test_arrays_are_taken_as_they_are(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 4))
-    data = preprocess_subject(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
+    data = trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
     np.testing.assert_allclose(data.epochs[:, :, 0], responses, rtol=1e-6)
     assert (data.sfreq, data.whitening) == (None, "none")
     picked = settings(whitening__enabled=False, picks=["ch-003", "CH-001"])
     np.testing.assert_allclose(
-        preprocess_subject(arrays_study(responses), picked, "sub-01", table).epochs[:, :, 0],
+        trials_of(arrays_study(responses), picked, "sub-01", table).epochs[:, :, 0],
         responses[:, [2, 0]],
         rtol=1e-6,
     )
@@ -230,21 +235,21 @@ def test_arrays_are_taken_as_they_are(arrays_study, table, settings):
 def test_arrays_are_standardized_by_training_trials(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 4)) * [1, 10, 100, 1000] + 5
     wanted = settings(whitening__enabled=False, standardize="train")
-    data = preprocess_subject(arrays_study(responses), wanted, "sub-01", table)
+    data = trials_of(arrays_study(responses), wanted, "sub-01", table)
     train = responses[~data.test]
     np.testing.assert_allclose(data.epochs[:, :, 0], (responses - train.mean(0)) / train.std(0), atol=1e-5)
 
 
 def test_arrays_with_a_time_axis_can_be_whitened(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 3, 400)) * [[1], [10], [100]]
-    data = preprocess_subject(arrays_study(responses), settings(), "sub-01", table)
+    data = trials_of(arrays_study(responses), settings(), "sub-01", table)
     covariance = np.mean([np.cov(epoch) for epoch in data.epochs[~data.test]], axis=0)
     np.testing.assert_allclose(covariance, np.eye(3), atol=0.05)
 
 
 def test_arrays_without_a_time_axis_cannot_be_whitened(arrays_study, table, settings):
     with pytest.raises(InputError, match=r"whitening needs a time axis.*set preprocess.whitening.enabled=false"):
-        preprocess_subject(arrays_study(np.random.default_rng(0).standard_normal((32, 4))), settings(), "sub-01", table)
+        trials_of(arrays_study(np.random.default_rng(0).standard_normal((32, 4))), settings(), "sub-01", table)
 
 
 @pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite values: ch-002"), (1.0, "flat, .*: ch-002")])
@@ -252,4 +257,4 @@ def test_arrays_with_a_spoiled_channel_are_named(arrays_study, table, settings, 
     responses = np.random.default_rng(0).standard_normal((32, 4))
     responses[:, 1] = value
     with pytest.raises(InputError, match=rf"responses\.npy: channels .*{message}"):
-        preprocess_subject(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
+        trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)

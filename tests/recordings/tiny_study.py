@@ -1,9 +1,14 @@
-"""Raw files of the layout things-eeg2, a few seconds long."""
+"""Raw files of the layout things-eeg2, a few seconds long, and what preprocessing makes of a study."""
 
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
+from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 
 CHANNELS = ["Fp1", "Oz", "Pz"]
 SFREQ = 1000.0
@@ -24,3 +29,26 @@ def save_session(folder: Path, **contents: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for partition, content in contents.items():
         np.save(folder / f"raw_eeg_{partition}.npy", content)
+
+
+def smooth_signal(times: np.ndarray) -> np.ndarray:
+    """Slow enough for any rate used here."""
+    return np.sin(2 * np.pi * 7 * times + 0.3) + 0.5 * np.cos(2 * np.pi * 3.1 * times)
+
+
+def preprocessed(study: StudyParams, params: PreprocessParams, subject: str, table: StimulusTable) -> Any:
+    """A subject's trials, brought from the scratch folder into memory."""
+    from pipeline_lib.recordings.preprocess import preprocess_subject
+
+    with TemporaryDirectory() as scratch:
+        result = preprocess_subject(study, params, subject, table, Path(scratch))
+        epochs = result.data.epochs[:]
+        result.data.epochs.close()
+    return replace(result, data=replace(result.data, epochs=epochs))
+
+
+def study_params(**values: Any) -> StudyParams:
+    """Section `study` with some values given, the others such that nothing is found."""
+    bids = {"task": None, "image": "stim_file", "split": "split", "concept": None}
+    defaults = {"name": "tiny", "images": "images", "stimuli": "images", "closed_set": False, "bids": bids}
+    return StudyParams.model_validate(defaults | values)
