@@ -38,7 +38,7 @@ def main(
     )
     inputs = Inputs(runs, epochs, features, read_stimulus_table(stimuli))
     results = list(progress(evaluate_runs(inputs, declared, params), label="evaluate", unit="ranking"))
-    report = retrieval_report(results, params, about(inputs, declared, study))
+    report = retrieval_report(results, params, about(inputs, declared, study, params))
     write_report(report, out / "retrieval.json")
     write_subject_rows(results, out / "plots" / "subjects.csv")
     write_n_way_rows(report, out / "plots" / "n_way.csv")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
+from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.bank import FeatureBank, open_bank
 from pipeline_lib.recordings.params import StudyParams
@@ -23,6 +24,7 @@ from pipeline_lib.training.run_folder import ModelCard, load_run
 
 PROTOCOLS = ("intra", "inter")
 LEAST_IMAGES = 2
+QUERIES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,16 @@ class Inputs:
     table: StimulusTable
 
 
-def about(inputs: Inputs, declared: Declared, study: StudyParams) -> list[str]:
+def about(inputs: Inputs, declared: Declared, study: StudyParams, params: EvaluateParams) -> list[str]:
     """What a reader of the metrics has to know; see :func:`pipeline_lib.retrieval.report.about_lines`."""
     folder = declared.folders(inputs.runs)[0]
-    _, card, params = load_run(folder)
-    validation = params["train"]["validation"]
+    _, card, trained_with = load_run(folder)
+    validation = trained_with["train"]["validation"]
     return about_lines(
         study=study.name,
-        synthetic=study.name == "phantom",
+        synthetic=study.name.startswith("phantom"),
+        closed_set=study.closed_set,
+        repeats=params.repeats,
         whitening=card.whitening,
         selection=f"epoch of lowest validation loss ({validation['loss']}), split by {validation['split']}",
     )
@@ -85,31 +89,35 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
             store_path = inputs.epochs / f"{subject}.zarr.zip"
             store = open_store(store_path)
             check_sensors(card, store, store_path)
-            image_ids, responses = averaged_test_trials(store, params.repeats, where=store_path)
+            shown, responses = query_responses(store, params.repeats, where=store_path)
+            image_ids = list(dict.fromkeys(shown))
             queries = embed_queries(model, responses)
             targets = embed_targets(model, card, bank, inputs.table, image_ids)
+            asked = rows_of(shown, image_ids, what=str(store_path))
             for name in params.galleries:
                 gallery = build_gallery(name, targets)
                 similarity = cosine_similarity(queries, gallery.embeddings)
                 run = (protocol, subject, int(seed), name, FROM_BRAIN)
-                yield from both_directions(Result(*run, similarity, gallery.relevant))
+                yield from both_directions(Result(*run, similarity, gallery.relevant[asked]))
 
 
-def averaged_test_trials(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
-    """One response per test image: the mean of all its repeats, or of the first so many.
+def query_responses(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
+    """The queries: of each test image the mean of all its repeats or of the first so many, or every single trial.
 
     Returns
     -------
     image_ids : list of str
-    responses : ndarray of float32, shape (n_images, n_channels, n_times)
+        What was shown; for means, each image once.
+    responses : ndarray of float32, shape (n_queries, n_channels, n_times)
     """
-    if repeats == "mean":
-        means = store.means(test=True)
-        image_ids, responses = means.image_ids, means.epochs
+    if repeats in ("mean", "single"):
+        read = store.means if repeats == "mean" else store.trials
+        found = read(test=True)
+        image_ids, responses = found.image_ids, found.epochs
     else:
         image_ids, responses = _mean_of_first(store, int(repeats), where)
-    if len(image_ids) < LEAST_IMAGES:
-        raise InputError(f"{where}: {len(image_ids)} test images; retrieval needs at least {LEAST_IMAGES}")
+    if (n_images := len(set(image_ids))) < LEAST_IMAGES:
+        raise InputError(f"{where}: {n_images} test images; retrieval needs at least {LEAST_IMAGES}")
     return list(image_ids), responses
 
 
@@ -128,8 +136,9 @@ def _mean_of_first(store: EpochsStore, count: int, where: Path) -> tuple[list[st
 
 @torch.no_grad()
 def embed_queries(model: AlignmentModel, responses: np.ndarray) -> np.ndarray:
-    """Brain embeddings, shape (n_images, dim)."""
-    return model.embed_brain(model.encoder.prepare(torch.from_numpy(responses))).numpy()
+    """Brain embeddings, shape (n_queries, dim)."""
+    parts = torch.from_numpy(responses).split(QUERIES_AT_ONCE)
+    return torch.cat([model.embed_brain(model.encoder.prepare(part)) for part in parts]).numpy()
 
 
 @torch.no_grad()

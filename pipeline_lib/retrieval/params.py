@@ -14,8 +14,8 @@ class EvaluateParams(Section):
 
     Attributes
     ----------
-    repeats : "mean" or int
-        All repeats of a test image are averaged, or this many of them.
+    repeats : "mean", "single" or int
+        A query is the mean of all repeats of a test image, a single trial, or the mean of this many repeats.
     galleries : list of str
         What a brain embedding is matched with; the first is the headline.
     n_way : list of int
@@ -26,7 +26,7 @@ class EvaluateParams(Section):
         Of both.
     """
 
-    repeats: Literal["mean"] | PositiveInt
+    repeats: Literal["mean", "single"] | PositiveInt
     galleries: list[GalleryName] = Field(min_length=1)
     n_way: list[Annotated[int, Field(ge=2)]]
     bootstrap: int = Field(ge=0)

@@ -20,7 +20,9 @@ DIGITS = 6
 HEADLINE = ("top1", "top5", "mrr", "p")
 
 
-def about_lines(*, study: str, synthetic: bool, whitening: str, selection: str) -> list[str]:
+def about_lines(
+    *, study: str, synthetic: bool, closed_set: bool, repeats: str | int, whitening: str, selection: str
+) -> list[str]:
     """What has to be known to read the figures.
 
     Parameters
@@ -29,14 +31,22 @@ def about_lines(*, study: str, synthetic: bool, whitening: str, selection: str) 
         Its name.
     synthetic : bool
         Whether the recordings were made by `trialign` itself.
+    closed_set : bool
+        Whether training may show other images of the test concepts.
+    repeats : "mean", "single" or int
+        As :class:`~pipeline_lib.retrieval.params.EvaluateParams` says.
     whitening : str
         As the epochs store names it (``own-training-trials``).
     selection : str
         How the tested checkpoint was chosen.
     """
     first = "synthetic data: these accuracies are no evidence about brains" if synthetic else "recorded data"
+    known = "closed set: training may show other images of the test concepts"
+    queries = {"mean": "the mean over repeats of each test image", "single": "single trials"}
     return [
         f"{study} study, {first}",
+        known if closed_set else "zero-shot: no image of a test concept is shown in training",
+        f"queries: {queries.get(str(repeats), f'the mean of {repeats} repeats of each test image')}",
         "galleries hold the test items only, the match of every query among them; ties count against the model",
         f"whitening: {whitening}",
         f"selection: {selection}",

@@ -5,12 +5,16 @@ an image is then drawn, or given another's match, in all of them at once, becaus
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline_lib.retrieval.metrics import checked_relevance
 
 DRAWS_AT_ONCE = 2_000_000
+
+Sized = TypeVar("Sized", bound="np.ndarray | Pairings")
 
 
 def bootstrap_interval(
@@ -75,43 +79,60 @@ def permutation_p_value(
     pairings = [reciprocal_ranks(s, r) for s, r in zip(similarities, relevant, strict=True)]
     observed, shuffled = 0.0, np.zeros(n_permutations)
     for group in _sharing_images(pairings):
-        table = np.mean(group, axis=0) * len(group)
-        queries = np.arange(len(table))
-        rng = np.random.default_rng([seed, len(table)])
-        observed += table[queries, queries].mean()
-        shuffled += [table[queries, rng.permutation(len(table))].mean() for _ in range(n_permutations)]
+        queries = np.arange(len(group[0].ranks))
+        rng = np.random.default_rng([seed, len(queries)])
+        observed += sum(pairing.of(queries).mean() for pairing in group)
+        orders = (rng.permutation(len(queries)) for _ in range(n_permutations))
+        shuffled += [sum(pairing.of(order).mean() for pairing in group) for order in orders]
     tolerance = 1e-12 * abs(observed)
     return float(1 + np.count_nonzero(shuffled >= observed - tolerance)) / (1 + n_permutations)
 
 
-def reciprocal_ranks(similarity: np.ndarray, relevant: np.ndarray | None = None) -> np.ndarray:
-    """1 / rank that query i would reach if it looked for the matches of query j, for all i and j.
+@dataclass(frozen=True)
+class Pairings:
+    """1 / rank that each query would reach with the matches of any query.
+
+    Attributes
+    ----------
+    ranks : ndarray, shape (n_queries, n_kinds)
+        Reciprocal ranks, one column for each different set of matches: single trials of an image share theirs.
+    kind : ndarray of int, shape (n_queries,)
+        The column of each query's own matches.
+    """
+
+    ranks: np.ndarray
+    kind: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ranks)
+
+    def of(self, order: np.ndarray) -> np.ndarray:
+        """The reciprocal rank of each query i when it looks for the matches of query ``order[i]``."""
+        return self.ranks[np.arange(len(order)), self.kind[order]]
+
+
+def reciprocal_ranks(similarity: np.ndarray, relevant: np.ndarray | None = None) -> Pairings:
+    """What every query would reach if it looked for the matches of another.
 
     Parameters
     ----------
     similarity : ndarray, shape (n_queries, n_gallery)
     relevant : ndarray of bool, shape (n_queries, n_gallery), optional
         Defaults to the diagonal.
-
-    Returns
-    -------
-    ndarray, shape (n_queries, n_queries)
-        The diagonal holds the observed reciprocal ranks.
     """
     relevant = checked_relevance(similarity, relevant)
+    kinds, kind = np.unique(relevant, axis=0, return_inverse=True)
     standing = np.stack([row.size - np.searchsorted(np.sort(row), row) for row in similarity])
-    if (relevant.sum(axis=1) == 1).all():
-        return 1.0 / standing[:, relevant.argmax(axis=1)]
-    result = np.empty((len(similarity), len(similarity)))
-    for j, matches in enumerate(relevant):
+    reached = np.empty((len(similarity), len(kinds)))
+    for column, matches in enumerate(kinds):
         best = standing[:, matches].min(axis=1, keepdims=True)
         equals = (standing[:, matches] == best).sum(axis=1, keepdims=True)
-        result[:, j] = 1.0 / (best - equals + 1)[:, 0]
-    return result
+        reached[:, column] = 1.0 / (best - equals + 1)[:, 0]
+    return Pairings(reached, kind.reshape(-1))
 
 
-def _sharing_images(arrays: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    groups: dict[int, list[np.ndarray]] = {}
+def _sharing_images(arrays: Sequence[Sized]) -> list[list[Sized]]:
+    groups: dict[int, list[Sized]] = {}
     for array in arrays:
         groups.setdefault(len(array), []).append(array)
     return [groups[size] for size in sorted(groups)]

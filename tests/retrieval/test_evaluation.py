@@ -9,7 +9,7 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.store import open_store
 from pipeline_lib.retrieval.curves import write_curves
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, averaged_test_trials, evaluate_runs
+from pipeline_lib.retrieval.evaluation import Declared, Inputs, evaluate_runs, query_responses
 from pipeline_lib.retrieval.metrics import retrieval_metrics
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.training.run import RunInputs, train_run
@@ -69,7 +69,7 @@ def test_a_declared_run_that_is_missing_is_named(evaluated):
 
 def test_fewer_repeats_are_the_first_ones(study):  # noqa: F811
     store = open_store(study.store("sub-01"))
-    image_ids, responses = averaged_test_trials(store, 1, where=study.store("sub-01"))
+    image_ids, responses = query_responses(store, 1, where=study.store("sub-01"))
     trials = store.trials(test=True)
     first = {
         name: epochs for name, epochs, r in zip(trials.image_ids, trials.epochs, trials.repeat, strict=True) if not r
@@ -77,9 +77,22 @@ def test_fewer_repeats_are_the_first_ones(study):  # noqa: F811
     np.testing.assert_array_equal(responses, np.stack([first[name] for name in image_ids]))
 
 
+def test_every_single_trial_can_be_a_query(evaluated):
+    inputs, params = evaluated
+    single = params.model_copy(update={"repeats": "single"})
+    results = {result.direction: result for result in evaluate_runs(inputs, DECLARED, single)}
+    trials = open_store(inputs.epochs / "sub-01.zarr.zip").trials(test=True)
+    images = list(dict.fromkeys(trials.image_ids))
+    from_brain = results["from-brain"]
+    assert from_brain.similarity.shape == (len(trials.image_ids), len(images))
+    assert [images[row.argmax()] for row in from_brain.relevant] == trials.image_ids
+    assert (from_brain.relevant.sum(axis=1) == 1).all()
+    assert results["to-brain"].similarity.shape == from_brain.similarity.T.shape
+
+
 def test_more_repeats_than_there_are_is_refused(study):  # noqa: F811
     with pytest.raises(InputError, match=r"evaluate.repeats is 3.*fewer"):
-        averaged_test_trials(open_store(study.store("sub-01")), 3, where=study.store("sub-01"))
+        query_responses(open_store(study.store("sub-01")), 3, where=study.store("sub-01"))
 
 
 def test_other_sensors_than_the_models_are_refused(evaluated, study, tmp_path):  # noqa: F811

@@ -20,7 +20,14 @@ from pipeline_lib.retrieval.report import (
 )
 from pipeline_lib.retrieval.summaries import FROM_BRAIN, TO_BRAIN, Result, both_directions
 
-ABOUT = about_lines(study="phantom", synthetic=True, whitening="own-training-trials", selection="validation loss")
+ABOUT = about_lines(
+    study="phantom",
+    synthetic=True,
+    closed_set=False,
+    repeats="mean",
+    whitening="own-training-trials",
+    selection="validation loss",
+)
 
 
 @pytest.fixture
@@ -90,8 +97,17 @@ def test_says_first_that_a_phantom_is_no_evidence(evaluate_params):
     assert next(iter(report)) == "about"
     assert report["about"][0] == "phantom study, synthetic data: these accuracies are no evidence about brains"
     assert "whitening: own-training-trials" in report["about"]
-    real = about_lines(study="spikes-v4", synthetic=False, whitening="none", selection="validation loss")
-    assert real[0] == "spikes-v4 study, recorded data"
+    assert "zero-shot: no image of a test concept is shown in training" in report["about"]
+    assert "queries: the mean over repeats of each test image" in report["about"]
+
+
+def test_says_what_training_has_seen_and_what_a_query_is():
+    facts = {"study": "n170", "synthetic": False, "whitening": "none", "selection": "validation loss"}
+    closed = about_lines(**facts, closed_set=True, repeats="single")
+    assert closed[0] == "n170 study, recorded data"
+    assert closed[1].startswith("closed set: training may show other images of the test concepts")
+    assert closed[2] == "queries: single trials"
+    assert about_lines(**facts, closed_set=False, repeats=5)[2] == "queries: the mean of 5 repeats of each test image"
 
 
 def test_a_gallery_more_changes_no_other_figure(evaluate_params):

@@ -27,7 +27,18 @@ def test_reciprocal_ranks_equal_a_ranking_for_each_pairing(levels, several):
     relevant[np.arange(8), rng.integers(6, size=8)] = True
     if several:
         relevant |= rng.random((8, 6)) < 0.3
-    assert reciprocal_ranks(similarity, relevant) == pytest.approx(plain_reciprocal_ranks(similarity, relevant))
+    pairings = reciprocal_ranks(similarity, relevant)
+    expected = plain_reciprocal_ranks(similarity, relevant)
+    for order in (np.arange(8), rng.permutation(8), rng.integers(8, size=8)):
+        assert pairings.of(order) == pytest.approx(expected[np.arange(8), order])
+
+
+def test_queries_with_the_same_matches_share_a_column():
+    """Single trials: thousands of queries, a few images."""
+    relevant = np.zeros((300, 4), dtype=bool)
+    relevant[np.arange(300), np.arange(300) % 4] = True
+    pairings = reciprocal_ranks(np.random.default_rng(0).random((300, 4)), relevant)
+    assert (pairings.ranks.shape, len(pairings)) == ((300, 4), 300)
 
 
 def test_interval_equals_drawing_one_test_set_at_a_time():
