@@ -9,11 +9,11 @@ the same bytes come out of an array, of a file, and of any number of threads.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,30 +21,10 @@ from pipeline_lib.common.batches import batched
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
 from pipeline_lib.recordings.covariance import shrunk_sum
+from pipeline_lib.recordings.moments import Moments
+from pipeline_lib.recordings.trial_rows import TrialRows, read_rows, slices_of
 
-BLOCK_BYTES = 1 << 21  # worked on at a time: more fall out of the processor's cache
 BLOCKS_AHEAD = 16  # per thread, given out at a time
-
-
-class TrialRows(Protocol):
-    """Trials, row by row: an array, or a file that is read and replaced by rows, from several threads at once.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_trials, n_channels, n_times).
-    dtype : dtype
-        float16, float32 or float64.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray: ...
-
-    def __setitem__(self, rows: slice, values: np.ndarray, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +57,7 @@ def noise_covariance(
     Parameters
     ----------
     epochs : array-like, shape (n_trials, n_channels, n_times)
-        See :class:`TrialRows`.
+        See :class:`~pipeline_lib.recordings.trial_rows.TrialRows`.
     images : ndarray, shape (n_trials,)
         What was shown in each trial.
     method : {"epochs", "time"}
@@ -103,13 +83,13 @@ def noise_covariance(
     _, image, counts = np.unique(images[rows], return_inverse=True, return_counts=True)
     if method == "epochs":
         weights = 1 / (counts[image] * len(counts))
-        parts = list(zip(_blocks(rows, epochs), _blocks(weights, epochs), strict=True))
-        return _sum_of(_over_samples, parts, epochs, threads)
+        blocks = [(rows[block], weights[block]) for block in slices_of(len(rows), epochs)]
+        return _sum_of(_over_samples, blocks, epochs, threads)
     repeated = np.flatnonzero(counts > 1)
     if not len(repeated):
         raise InputError(f"{where}: no image was shown twice; set preprocess.whitening.covariance=epochs")
-    of_images = np.split(rows[np.argsort(image, kind="stable")], np.cumsum(counts)[:-1])
-    return _sum_of(_over_trials, [(of_images[i], 1 / len(repeated)) for i in repeated], epochs, threads)
+    of_image = np.split(rows[np.argsort(image, kind="stable")], np.cumsum(counts)[:-1])
+    return _sum_of(_over_trials, [(of_image[i], 1 / len(repeated)) for i in repeated], epochs, threads)
 
 
 def whitening_matrix(covariance: np.ndarray, *, where: str) -> np.ndarray:
@@ -145,7 +125,7 @@ def fit_whitening(
     Parameters
     ----------
     epochs : array-like, shape (n_trials, n_channels, n_times)
-        All trials of the session; see :class:`TrialRows`.
+        All trials of the session; see :class:`~pipeline_lib.recordings.trial_rows.TrialRows`.
     images : ndarray, shape (n_trials,)
         What was shown.
     test : ndarray of bool, shape (n_trials,)
@@ -177,9 +157,9 @@ def fit_whitening(
 
 
 def whiten(epochs: TrialRows, w: np.ndarray) -> None:
-    """Replace every epoch x, shape (n_channels, n_times), by W x, in place; see :class:`TrialRows`."""
+    """Replace every epoch x, shape (n_channels, n_times), of trials by W x, in place."""
     with _one_blas_thread():
-        for rows in _slices(epochs):
+        for rows in slices_of(len(epochs), epochs):
             block = _working(epochs[rows])
             epochs[rows] = w.astype(block.dtype) @ block
 
@@ -190,10 +170,75 @@ def standardize(epochs: TrialRows, test: np.ndarray) -> None:
     Parameters
     ----------
     epochs : array-like, shape (n_trials, n_channels, n_times)
-        All trials of a subject; see :class:`TrialRows`.
+        All trials of a subject; see :class:`~pipeline_lib.recordings.trial_rows.TrialRows`.
     test : ndarray of bool, shape (n_trials,)
         Trials that the mean and deviation must not see.
     """
-    mean, deviation = _moments(epochs, np.flatnonzero(~test))
-    for rows in _slices(epochs):
-        epochs[rows] = (epochs[rows] - mean[:, None]) / np.where(deviation > 0, deviation, 1)[:, None]
+    mean, deviation = _of_channels(epochs, np.flatnonzero(~test))
+    scale = np.where(deviation > 0, deviation, 1)
+    for rows in slices_of(len(epochs), epochs):
+        block = epochs[rows] - mean[:, None]
+        block /= scale[:, None]
+        epochs[rows] = block
+
+
+def _sum_of(
+    function: Callable[..., np.ndarray], parts: Sequence[tuple[Any, ...]], epochs: TrialRows, threads: int | None
+) -> np.ndarray:
+    """The sum of ``function(epochs, *part)`` over the parts, always added up in their order."""
+    threads = threads or _processors()
+    total = np.zeros((epochs.shape[1],) * 2)
+    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+        for some in batched(progress(parts, label="covariance", unit="block"), BLOCKS_AHEAD * threads):
+            for one in pool.map(lambda part: function(epochs, *part), some):
+                total += one
+    return total
+
+
+def _over_samples(epochs: TrialRows, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return shrunk_sum(read_rows(epochs, rows), weights)
+
+
+def _over_trials(epochs: TrialRows, rows: np.ndarray, weight: float) -> np.ndarray:
+    """The mean over samples, times `weight`, of an image's covariances over its trials."""
+    samples = np.ascontiguousarray(read_rows(epochs, rows).transpose(2, 1, 0))
+    weights = np.full(len(samples), weight / len(samples))
+    return np.sum([shrunk_sum(samples[i], weights[i]) for i in slices_of(len(samples), samples)], axis=0)
+
+
+def _of_channels(epochs: TrialRows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each channel over trials and samples, in float64."""
+    over_trials, over_times = Moments(), Moments()
+    for block in slices_of(len(rows), epochs):
+        over_trials.add(read_rows(epochs, rows[block]))
+    over_times.add(over_trials.mean.T)
+    return over_times.mean, np.sqrt(over_trials.variance.mean(axis=1) + over_times.variance)
+
+
+def _whitening(covariance: np.ndarray, where: str) -> Whitening:
+    alive = np.flatnonzero(np.diag(covariance) > 0)
+    eigenvalues, vectors = np.linalg.eigh(covariance[np.ix_(alive, alive)])
+    if len(alive) and eigenvalues[0] <= eigenvalues[-1] * len(alive) * np.finfo(float).eps:
+        raise InputError(
+            f"{where}: the noise covariance is singular, some channels are copies or sums of others; "
+            "leave them out (preprocess.picks) or set preprocess.whitening.enabled=false"
+        )
+    w = np.eye(len(covariance))
+    w[np.ix_(alive, alive)] = vectors / np.sqrt(eigenvalues) @ vectors.T
+    return Whitening(w, float(eigenvalues[-1] / eigenvalues[0]) if len(alive) else 1.0)
+
+
+def _working(block: np.ndarray) -> np.ndarray:
+    """In float32 at least."""
+    return block.astype(np.result_type(block, np.float32), copy=False)
+
+
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Threads of BLAS inside ours, or beside other processes, cost more than such small products take."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
