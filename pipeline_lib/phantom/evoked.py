@@ -38,7 +38,7 @@ def evoked_recording(
     Returns
     -------
     ndarray of float64, shape (n_channels, n_samples)
-        Volts.
+        Volts or tesla, as the responses' gains.
     """
     gain = np.hstack([response.gain for response in responses.values()])
     courses = np.vstack([time_courses(response.dipoles, sfreq) for response in responses.values()])

@@ -1,4 +1,4 @@
-"""From currents in the head to voltages on the scalp: MNE's three-layer sphere and the 63 electrodes of THINGS-EEG2."""
+"""From currents in the head to what sensors around it measure: MNE's spherical head, for electrodes and coils alike."""
 
 from typing import TYPE_CHECKING
 
@@ -9,55 +9,38 @@ from pipeline_lib.phantom.sources import Dipoles
 if TYPE_CHECKING:
     import mne
 
-MONTAGE_ORDER = """
-Fp1 Fp2 AF7 AF3 AFz AF4 AF8 F7 F5 F3 F1 F2 F4 F6 F8 FT9 FT7 FC5 FC3 FC1 FCz FC2 FC4 FC6 FT8 FT10 T7
-C5 C3 C1 Cz C2 C4 C6 T8 TP9 TP7 CP5 CP3 CP1 CPz CP2 CP4 CP6 TP8 TP10 P7 P5 P3 P1 Pz P2 P4 P6 P8 PO7
-PO3 POz PO4 PO8 O1 Oz O2
-"""
-CHANNELS = tuple(MONTAGE_ORDER.split())
-REFERENCE = "Fz"  # the electrode that is missing from the list above
-MONTAGE = "standard_1005"
-HEAD_CENTER, HEAD_RADIUS = (0.0, 0.015, 0.044), 0.0957  # metres: the sphere that fits this montage best
+HEAD_CENTER, HEAD_RADIUS = (0.0, 0.015, 0.044), 0.0957  # metres: the sphere that fits the EEG's montage best
 
 
-def gain_matrix(dipoles: Dipoles) -> np.ndarray:
-    """Voltage at each electrode against the reference, per unit of each dipole's current.
+def sphere_gain(info: "mne.Info", dipoles: Dipoles) -> np.ndarray:
+    """What each sensor measures per unit of each dipole's current.
 
     Parameters
     ----------
+    info : mne.Info
+        Electrodes or MEG coils, with their positions; not both.
     dipoles : Dipoles
         Must lie inside the brain's sphere (0.9 of the head's radius).
 
     Returns
     -------
-    ndarray of float64, shape (63, n_dipoles)
-        Volts per ampere metre times ``dipoles.strength``; rows in the order of :data:`CHANNELS`.
+    ndarray of float64, shape (n_sensors, n_dipoles)
+        Volts (against infinity) or tesla per ampere metre times ``dipoles.strength``.
     """
-    info = electrodes()
     fields = _free_fields(info, dipoles.position * HEAD_RADIUS + HEAD_CENTER)
-    gain = np.einsum("edx,dx,d->ed", fields, dipoles.orientation, dipoles.strength)
-    reference = info.ch_names.index(REFERENCE)
-    return gain[:reference] - gain[reference]
-
-
-def electrodes() -> "mne.Info":
-    """The electrodes with their positions, the reference last."""
-    import mne
-
-    info = mne.create_info([*CHANNELS, REFERENCE], sfreq=1000.0, ch_types="eeg")
-    info.set_montage(MONTAGE, verbose="error")
-    return info
+    return np.einsum("edx,dx,d->ed", fields, dipoles.orientation, dipoles.strength)
 
 
 def _free_fields(info: "mne.Info", positions: np.ndarray) -> np.ndarray:
-    """Fields of unit dipoles along x, y and z: shape (n_electrodes, n_dipoles, 3)."""
+    """Fields of unit dipoles along x, y and z: shape (n_sensors, n_dipoles, 3)."""
     import mne
 
     sphere = mne.make_sphere_model(r0=HEAD_CENTER, head_radius=HEAD_RADIUS, verbose="error")
     upwards = np.tile([0.0, 0.0, 1.0], (len(positions), 1))
     places = mne.setup_volume_source_space(pos={"rr": positions, "nn": upwards}, verbose="error")
+    is_eeg = info.get_channel_types(unique=True) == ["eeg"]
     solution = mne.make_forward_solution(
-        info, trans=None, src=places, bem=sphere, meg=False, eeg=True, mindist=0.0, verbose="error"
+        info, trans=None, src=places, bem=sphere, meg=not is_eeg, eeg=is_eeg, mindist=0.0, verbose="error"
     )
     fields = solution["sol"]["data"]
     if fields.shape[1] != 3 * len(positions):

@@ -1,12 +1,12 @@
-"""The phantom's pictures on disk, laid out like the image set of THINGS-EEG2.
+"""The phantom's pictures on disk, laid out like the image set of THINGS-EEG2, or like THINGS itself for the MEG.
 
-``training_images/00001_striped-red-star/striped-red-star_01b.jpg``, ``test_images`` with its own numbering,
-``center_images`` (ours: further pictures of the test concepts, shown to nobody) and ``image_metadata.npy``, whose rows
-stand in the order of the event codes.
+THINGS-EEG2: ``training_images/00001_striped-red-star/striped-red-star_01b.jpg``, ``test_images`` with its own
+numbering, ``center_images`` (ours: further pictures of the test concepts, shown to nobody) and ``image_metadata.npy``,
+whose rows stand in the order of the event codes. THINGS: one folder per concept, ``00001_striped-red-star``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -69,8 +69,26 @@ def plan_image_set(params: PhantomParams) -> ImageSet:
     )
 
 
+def as_things(images: ImageSet) -> ImageSet:
+    """The same pictures with one folder per concept, whether for training or for the test."""
+
+    def moved(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        return tuple(replace(each, path=f"{each.things_concept}/{Path(each.path).name}") for each in pictures)
+
+    return ImageSet(moved(images.train), moved(images.test), moved(images.center))
+
+
 def write_image_set(images: ImageSet, folder: Path, *, seed: int, size: int) -> None:
-    """Draw every picture and write the set.
+    """Draw every picture and write the set in the form of THINGS-EEG2: pictures and metadata.
+
+    The parameters are those of :func:`write_pictures`.
+    """
+    write_pictures(images, folder, seed=seed, size=size)
+    np.save(folder / "image_metadata.npy", metadata_of(images), allow_pickle=True)
+
+
+def write_pictures(images: ImageSet, folder: Path, *, seed: int, size: int) -> None:
+    """Draw every picture and write it.
 
     Parameters
     ----------
@@ -88,7 +106,6 @@ def write_image_set(images: ImageSet, folder: Path, *, seed: int, size: int) -> 
     for picture in progress(pictures, label="pictures", unit="picture"):
         rng = generator(seed, Stream.PICTURE, ALL_CONCEPTS.index(picture.concept), picture.instance)
         _write_jpeg(folder / picture.path, draw(picture.concept, rng, size))
-    np.save(folder / "image_metadata.npy", metadata_of(images), allow_pickle=True)
 
 
 def metadata_of(images: ImageSet) -> dict[str, list[str]]:

@@ -1,15 +1,22 @@
-"""What the electrodes record when nothing is shown: 1/f activity of the whole brain, alpha rhythm, sensor noise."""
+"""What sensors record when nothing is shown: 1/f activity of the whole brain, alpha rhythm, sensor noise."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len
 
-# rms over electrodes, in volts: together the 10-20 µV of a resting EEG.
-BACKGROUND_RMS, ALPHA_RMS, SENSOR_RMS = 11e-6, 5e-6, 2e-6
 LOWPASS = 100.0  # Hz, as the recordings' header says; noise above it would only cost time
 KNEE = 0.5  # Hz: the 1/f power spectrum is flat below, so that the total does not grow with the recording's length
 ALPHA_WIDTH = 0.8  # Hz
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How loud each kind of noise is: rms over sensors, in volts (EEG) or tesla (MEG)."""
+
+    background: float
+    alpha: float
+    sensor: float
 
 
 @dataclass(frozen=True)
@@ -19,18 +26,20 @@ class NoiseModel:
     Attributes
     ----------
     background, alpha : ndarray, shape (n_channels, n_dipoles)
-        How each dipole reaches the electrodes; any scale.
+        How each dipole reaches the sensors; any scale.
     alpha_frequency : float
         Hz.
+    levels : Levels
     """
 
     background: np.ndarray
     alpha: np.ndarray
     alpha_frequency: float
+    levels: Levels
 
 
 def recorded_noise(model: NoiseModel, rng: np.random.Generator, n_samples: int, sfreq: float) -> np.ndarray:
-    """Noise of one recording, as alike at neighbouring electrodes as brain activity is.
+    """Noise of one recording, as alike at neighbouring sensors as brain activity is.
 
     Parameters
     ----------
@@ -46,18 +55,18 @@ def recorded_noise(model: NoiseModel, rng: np.random.Generator, n_samples: int, 
     Returns
     -------
     ndarray of float64, shape (n_channels, n_samples)
-        Volts.
+        Volts or tesla.
     """
     length = next_fast_len(n_samples, real=True)
     frequency = np.arange(1, int(min(LOWPASS, sfreq / 2) * length / sfreq) + 1) * sfreq / length
     n_channels, n_alpha = model.alpha.shape
     alpha_peak = np.exp(-(((frequency - model.alpha_frequency) / ALPHA_WIDTH) ** 2) / 4)
     spectrum = np.zeros((n_channels, len(frequency) + 1), dtype=np.complex128)  # bin 0, the mean, stays zero
-    spectrum[:, 1:] = SENSOR_RMS * random_spectrum(rng, n_channels, np.ones_like(frequency))
-    spectrum[:, 1:] += scaled(model.background, BACKGROUND_RMS) @ random_spectrum(
+    spectrum[:, 1:] = model.levels.sensor * random_spectrum(rng, n_channels, np.ones_like(frequency))
+    spectrum[:, 1:] += scaled(model.background, model.levels.background) @ random_spectrum(
         rng, model.background.shape[1], np.maximum(frequency, KNEE) ** -0.5
     )
-    spectrum[:, 1:] += scaled(model.alpha, ALPHA_RMS) @ random_spectrum(rng, n_alpha, alpha_peak)
+    spectrum[:, 1:] += scaled(model.alpha, model.levels.alpha) @ random_spectrum(rng, n_alpha, alpha_peak)
     return irfft(spectrum, n=length, axis=1, norm="forward", workers=-1)[:, :n_samples]
 
 
@@ -86,5 +95,5 @@ def random_spectrum(rng: np.random.Generator, n_series: int, amplitude: np.ndarr
 
 
 def scaled(gain: np.ndarray, rms: float) -> np.ndarray:
-    """`gain` times the factor that gives sources of unit variance this rms over electrodes."""
+    """`gain` times the factor that gives sources of unit variance this rms over sensors."""
     return gain * (rms / np.sqrt((gain**2).sum(axis=1).mean()))

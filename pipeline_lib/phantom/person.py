@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline_lib.phantom.forward import gain_matrix
+from pipeline_lib.phantom.modality import Modality
 from pipeline_lib.phantom.noise import NoiseModel, scaled
 from pipeline_lib.phantom.sources import (
     DELAY_SHIFT,
@@ -34,7 +34,7 @@ class Response:
     dipoles : Dipoles
         Where and when.
     gain : ndarray, shape (n_channels, n_dipoles)
-        Volts per unit of drive.
+        Volts (EEG) or tesla (MEG) per unit of drive.
     mixing : ndarray, shape (n_dipoles, n_dipoles)
         The average person's drives times this are this person's.
     common : float
@@ -58,27 +58,28 @@ class Person:
     noise: NoiseModel
 
 
-def make_person(seed: int, number: int) -> Person:
-    """Person `number`, counted from 1, of the study with this seed."""
+def make_person(seed: int, number: int, modality: Modality) -> Person:
+    """Person `number`, counted from 1, of the study with this seed; the same head whatever the modality."""
     rng = generator(seed, Stream.PERSON, number)
     delay = rng.normal(0, DELAY_SHIFT)
     return Person(
-        responses={wave.name: _response(wave, seed, rng, delay) for wave in WAVES},
+        responses={wave.name: _response(wave, seed, rng, delay, modality) for wave in WAVES},
         noise=NoiseModel(
-            background=gain_matrix(background_dipoles(rng)),
-            alpha=gain_matrix(alpha_dipoles(rng)),
+            background=modality.gain(background_dipoles(rng)),
+            alpha=modality.gain(alpha_dipoles(rng)),
             alpha_frequency=rng.normal(*ALPHA_FREQUENCY),
+            levels=modality.noise,
         ),
     )
 
 
-def _response(wave: Wave, seed: int, rng: np.random.Generator, delay: float) -> Response:
+def _response(wave: Wave, seed: int, rng: np.random.Generator, delay: float, modality: Modality) -> Response:
     dipoles = of_person(wave_dipoles(wave, seed), rng, delay)
     n_dipoles = wave.n_dipoles
     own = rng.normal(size=(n_dipoles, n_dipoles)) / np.sqrt(n_dipoles)
     return Response(
         dipoles=dipoles,
-        gain=scaled(gain_matrix(dipoles), wave.microvolts * 1e-6),
+        gain=scaled(modality.gain(dipoles), modality.evoked[wave.name]),
         mixing=np.sqrt(1 - IDIOSYNCRASY**2) * np.eye(n_dipoles) + IDIOSYNCRASY * own,
         common=wave.common,
         target=TARGET_STRENGTH * rng.normal(size=n_dipoles),

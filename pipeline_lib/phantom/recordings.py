@@ -9,9 +9,10 @@ import numpy as np
 
 from pipeline_lib.phantom.design import SFREQ, event_codes, event_onsets, recording_length
 from pipeline_lib.phantom.drive import picture_drives
+from pipeline_lib.phantom.electrodes import CHANNELS
 from pipeline_lib.phantom.evoked import evoked_recording
-from pipeline_lib.phantom.forward import CHANNELS
 from pipeline_lib.phantom.image_set import ImageSet
+from pipeline_lib.phantom.modality import MODALITIES
 from pipeline_lib.phantom.noise import LOWPASS, recorded_noise
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.person import Person, make_person
@@ -81,7 +82,7 @@ def write_recordings(images: ImageSet, folder: Path, root: Path, params: Phantom
     people: dict[int, Person] = {}
     for session in planned_sessions(params):
         if session.subject not in people:
-            people = {session.subject: make_person(params.seed, session.subject)}
+            people = {session.subject: make_person(params.seed, session.subject, MODALITIES["eeg"])}
         path = root / session.path
         path.parent.mkdir(parents=True, exist_ok=True)
         raw = record(people[session.subject], session, drives[session.partition], params)
@@ -115,10 +116,50 @@ def record(person: Person, session: Session, drives: Drives, params: PhantomPara
     onsets = event_onsets(len(codes))
     n_samples = recording_length(onsets)
     raw = np.zeros((len(CHANNELS) + 1, n_samples))
-    raw[:-1] = recorded_noise(person.noise, generator(params.seed, Stream.NOISE, *which), n_samples, SFREQ)
-    raw[:-1] += params.snr * evoked_recording(person.responses, drives, codes, onsets, n_samples, SFREQ)
+    noise = generator(params.seed, Stream.NOISE, *which)
+    raw[:-1] = measured(person, drives, codes, onsets, n_samples, SFREQ, noise=noise, snr=params.snr)
     raw[-1, onsets] = codes
     return raw
+
+
+def measured(
+    person: Person,
+    drives: Drives,
+    codes: np.ndarray,
+    onsets: np.ndarray,
+    n_samples: int,
+    sfreq: float,
+    *,
+    noise: np.random.Generator,
+    snr: float,
+) -> np.ndarray:
+    """What the sensors measure of a brain at work.
+
+    Parameters
+    ----------
+    person : Person
+        Who is recorded.
+    drives : mapping of str to ndarray, shape (n_pictures, n_dipoles)
+        By wave: what the picture with code row + 1 does.
+    codes, onsets : ndarray of int, shape (n_events,)
+        What is shown, and from which sample on.
+    n_samples : int
+        Length.
+    sfreq : float
+        Hz.
+    noise : numpy.random.Generator
+        Decides the noise.
+    snr : float
+        Factor on the evoked responses.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_channels, n_samples)
+        Volts (EEG) or tesla (MEG).
+    """
+    data = recorded_noise(person.noise, noise, n_samples, sfreq)
+    data += snr * evoked_recording(person.responses, drives, codes, onsets, n_samples, sfreq)
+    return data
 
 
 def as_authors(raw: np.ndarray) -> dict[str, Any]:

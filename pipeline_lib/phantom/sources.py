@@ -26,8 +26,6 @@ class Wave:
         Even; half of them in each hemisphere.
     latency, jitter, width : float
         Mean peak time, its spread over dipoles, and duration (sd) of a response, in seconds.
-    microvolts : float
-        How much the pictures' differences move an electrode, rms over electrodes at the peak.
     common : float
         The part that all pictures share, in units of the dipoles' own modulation; its sign is the deflection's.
     """
@@ -39,17 +37,15 @@ class Wave:
     latency: float
     jitter: float
     width: float
-    microvolts: float
     common: float
 
 
 # Times and places are those of the visual evoked response: P1 over the occiput, N1 over lateral occipital and parietal
-# sites, a long late positivity over the temporal lobe. Amplitudes are a few microvolts, chosen so that ridge regression
-# to the true attributes finds about 55 % of 60 test pictures within a person and about 20 % across people (chance 1.7).
+# sites, a long late positivity over the temporal lobe.
 WAVES = (
-    Wave("early", (0.30, -0.92, 0.20), 0.22, 32, 0.100, 0.010, 0.022, 1.6, 0.5),
-    Wave("mid", (0.62, -0.72, 0.25), 0.25, 24, 0.170, 0.012, 0.028, 1.3, -0.6),
-    Wave("late", (0.88, -0.42, -0.05), 0.28, 32, 0.350, 0.030, 0.065, 1.5, 0.5),
+    Wave("early", (0.30, -0.92, 0.20), 0.22, 32, 0.100, 0.010, 0.022, 0.5),
+    Wave("mid", (0.62, -0.72, 0.25), 0.25, 24, 0.170, 0.012, 0.028, -0.6),
+    Wave("late", (0.88, -0.42, -0.05), 0.28, 32, 0.350, 0.030, 0.065, 0.5),
 )
 DEPTH = 0.62, 0.76  # of cortical dipoles, as a share of the head's radius: below the skull at 0.9
 TILT = 0.5  # folding: how far dipoles lean from the radial direction

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     PERSON = 4
     DESIGN = 5
     NOISE = 6
+    ARTIFACT = 7
 
 
 def generator(seed: int, stream: Stream, *which: int) -> np.random.Generator:

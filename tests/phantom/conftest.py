@@ -9,6 +9,7 @@ from pipeline_lib.phantom.params import PhantomParams
 
 SMALL = {
     "seed": 7,
+    "modality": "eeg",
     "subjects": 2,
     "image_size": 32,
     "train_concepts": 6,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline_lib.phantom.design import TARGET_CODE, event_onsets, recording_length
+from pipeline_lib.phantom.electrodes import CHANNELS
 from pipeline_lib.phantom.evoked import CHUNK, evoked_recording, time_courses
-from pipeline_lib.phantom.forward import CHANNELS
+from pipeline_lib.phantom.modality import MODALITIES
 from pipeline_lib.phantom.person import make_person
 from pipeline_lib.phantom.sources import WAVES, Dipoles
 
@@ -14,7 +15,7 @@ N_PICTURES = 6
 
 @pytest.fixture(scope="module")
 def responses():
-    return make_person(seed=2026, number=1).responses
+    return make_person(2026, 1, MODALITIES["eeg"]).responses
 
 
 @pytest.fixture(scope="module")

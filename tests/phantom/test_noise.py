@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline_lib.phantom.forward import CHANNELS
+from pipeline_lib.phantom.electrodes import CHANNELS
+from pipeline_lib.phantom.modality import MODALITIES
 from pipeline_lib.phantom.noise import KNEE, LOWPASS, random_spectrum, recorded_noise, scaled
 from pipeline_lib.phantom.person import make_person
 
@@ -12,7 +13,7 @@ SFREQ, N_SAMPLES = 1000.0, 60_000
 
 @pytest.fixture(scope="module")
 def model():
-    return make_person(seed=1, number=1).noise
+    return make_person(1, 1, MODALITIES["eeg"]).noise
 
 
 @pytest.fixture(scope="module")

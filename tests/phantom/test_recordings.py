@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline_lib.phantom.drive import early_drive, low_level_maps
+from pipeline_lib.phantom.electrodes import CHANNELS
 from pipeline_lib.phantom.evoked import evoked_recording
-from pipeline_lib.phantom.forward import CHANNELS
 from pipeline_lib.phantom.image_set import plan_image_set, write_image_set
+from pipeline_lib.phantom.modality import MODALITIES
 from pipeline_lib.phantom.person import make_person
 from pipeline_lib.phantom.recordings import Session, record, shown_drives, write_recordings
 from pipeline_lib.phantom.sources import WAVES
@@ -102,7 +103,7 @@ def test_codes_count_the_rows_of_the_metadata(study):
 def test_the_stim_channel_tells_what_was_shown(study, small_phantom):
     _, images, root = study
     drives = shown_drives(images, root / "image_set", 7)["test"]
-    person = make_person(7, 1)
+    person = make_person(7, 1, MODALITIES["eeg"])
     raw = record(person, Session(1, 1, "test"), drives, small_phantom(snr=1000.0))
     onsets, codes = events({"raw_eeg_data": raw})
     explained = 1000.0 * evoked_recording(person.responses, drives, codes, onsets, raw.shape[1], 1000.0)
@@ -112,7 +113,7 @@ def test_the_stim_channel_tells_what_was_shown(study, small_phantom):
 def test_the_evoked_part_grows_with_snr_and_vanishes_at_zero(study, small_phantom):
     _, images, root = study
     drives = shown_drives(images, root / "image_set", 7)["training"]
-    person = make_person(7, 1)
+    person = make_person(7, 1, MODALITIES["eeg"])
     silent, once, twice = (
         record(person, Session(1, 1, "training"), drives, small_phantom(snr=snr))[:-1] for snr in (0.0, 1.0, 2.0)
     )

@@ -1,21 +1,13 @@
-"""What the forward model promises."""
+"""What the EEG cap promises."""
 
 import numpy as np
 import pytest
 
-from pipeline_lib.phantom.forward import CHANNELS, gain_matrix
-from pipeline_lib.phantom.sources import Dipoles
+from pipeline_lib.phantom.electrodes import CHANNELS, cap_gain
+from tests.phantom.dipoles import dipoles_at
 
 VISUAL = "P7 P5 P3 P1 Pz P2 P4 P6 P8 PO7 PO3 POz PO4 PO8 O1 Oz O2"
 NEAR = (("Oz", "POz", "O1", "O2"), ("T8", "TP8", "C6"), ("T7", "TP7", "C5"), ("Cz", "FCz", "CPz", "C1", "C2"))
-
-
-def dipoles_at(positions, orientations=None, strength=1.0):
-    positions = np.array(positions, dtype=float)
-    orientations = positions if orientations is None else np.array(orientations, dtype=float)
-    unit = orientations / np.linalg.norm(orientations, axis=1, keepdims=True)
-    number = len(positions)
-    return Dipoles(positions, unit, np.full(number, strength), np.zeros(number), np.zeros(number))
 
 
 def loudest(field):
@@ -30,29 +22,29 @@ def test_channels_are_those_of_the_real_study():
 
 def test_an_outward_current_is_positive_at_the_electrode_above_it():
     places = dipoles_at([[0, -0.7, 0.2], [0.7, -0.1, 0], [-0.7, -0.1, 0], [0, 0.1, 0.7]])
-    gain = gain_matrix(places)
+    gain = cap_gain(places)
     assert all(loudest(field) in near for field, near in zip(gain.T, NEAR, strict=True))
     assert all(field[np.abs(field).argmax()] > 0 for field in gain.T)
 
 
 def test_ten_nanoampere_metres_in_the_cortex_are_about_a_microvolt():
-    peak = np.abs(gain_matrix(dipoles_at([[0, -0.7, 0.2]]))).max() * 10e-9
+    peak = np.abs(cap_gain(dipoles_at([[0, -0.7, 0.2]]))).max() * 10e-9
     assert 0.3e-6 < peak < 5e-6
 
 
 def test_voltage_is_linear_in_the_current():
-    single = gain_matrix(dipoles_at([[0.2, -0.6, 0.2]]))
-    assert gain_matrix(dipoles_at([[0.2, -0.6, 0.2]], strength=-2.5)) == pytest.approx(-2.5 * single)
+    single = cap_gain(dipoles_at([[0.2, -0.6, 0.2]]))
+    assert cap_gain(dipoles_at([[0.2, -0.6, 0.2]], strength=-2.5)) == pytest.approx(-2.5 * single)
 
 
 def test_a_tilted_dipole_is_the_sum_of_its_components():
     place = [0.3, -0.5, 0.3]
-    x, y, tilted = gain_matrix(dipoles_at([place] * 3, [[1, 0, 0], [0, 1, 0], [0.6, -0.8, 0]])).T
+    x, y, tilted = cap_gain(dipoles_at([place] * 3, [[1, 0, 0], [0, 1, 0], [0.6, -0.8, 0]])).T
     assert tilted == pytest.approx(0.6 * x - 0.8 * y, abs=1e-9 * np.abs(x).max())
 
 
 def test_the_mirrored_dipole_has_the_mirrored_field():
-    right, left = gain_matrix(dipoles_at([[0.5, -0.5, 0.1], [-0.5, -0.5, 0.1]])).T
+    right, left = cap_gain(dipoles_at([[0.5, -0.5, 0.1], [-0.5, -0.5, 0.1]])).T
     swapped = [CHANNELS.index(mirror(name)) for name in CHANNELS]
     assert np.corrcoef(right, left[swapped])[0, 1] > 0.99
 
@@ -64,4 +56,4 @@ def mirror(name):
 
 def test_a_dipole_outside_the_brain_is_refused():
     with pytest.raises(ValueError, match="1 dipoles lie outside"):
-        gain_matrix(dipoles_at([[0, -0.7, 0.2], [0, -0.95, 0]]))
+        cap_gain(dipoles_at([[0, -0.7, 0.2], [0, -0.95, 0]]))
