@@ -15,8 +15,8 @@ from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
+from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
-from pipeline_lib.recordings.preprocess import LAYOUTS
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.training.params import TargetParams, TrainParams
@@ -141,12 +141,9 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _recording(study: StudyParams, subject: str) -> str:
-    if study.layout == "arrays":
-        for name in ("responses.npy", "trials.csv"):
-            _existing(study.root / subject / name, "layout arrays expects responses.npy and trials.csv")
-        return f"{study.root / subject}: responses.npy and trials.csv"
-    sessions = LAYOUTS[study.layout](study.root, subject)
-    return f"{study.root / subject}: {len(sessions)} sessions"
+    runs = layout_of(study.layout).runs(study, subject)
+    sessions = {run.session for run in runs}
+    return f"{study.root / subject}: {len(runs)} recordings in {len(sessions)} sessions; see 'trialign inspect'"
 
 
 def _image_text_model(folder: Path) -> str:

@@ -8,6 +8,9 @@ from pipeline_lib.common.errors import InputError
 from tests.recordings.tiny_study import preprocessed, raw_file, save_session, study_params
 
 
+ALL = {"train": None, "test": None}
+
+
 def trials_of(study, params, subject, table):
     return preprocessed(study, params, subject, table).data
 
@@ -221,10 +224,10 @@ def arrays_study(tmp_path, table):
 
 def test_arrays_are_taken_as_they_are(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 4))
-    data = trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
+    data = trials_of(arrays_study(responses), settings(max_repeats=ALL, whitening__enabled=False), "sub-01", table)
     np.testing.assert_allclose(data.epochs[:, :, 0], responses, rtol=1e-6)
     assert (data.sfreq, data.whitening) == (None, "none")
-    picked = settings(whitening__enabled=False, picks=["ch-003", "CH-001"])
+    picked = settings(max_repeats=ALL, whitening__enabled=False, picks=["ch-003", "CH-001"])
     np.testing.assert_allclose(
         trials_of(arrays_study(responses), picked, "sub-01", table).epochs[:, :, 0],
         responses[:, [2, 0]],
@@ -234,7 +237,7 @@ def test_arrays_are_taken_as_they_are(arrays_study, table, settings):
 
 def test_arrays_are_standardized_by_training_trials(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 4)) * [1, 10, 100, 1000] + 5
-    wanted = settings(whitening__enabled=False, standardize="train")
+    wanted = settings(max_repeats=ALL, whitening__enabled=False, standardize="train")
     data = trials_of(arrays_study(responses), wanted, "sub-01", table)
     train = responses[~data.test]
     np.testing.assert_allclose(data.epochs[:, :, 0], (responses - train.mean(0)) / train.std(0), atol=1e-5)
@@ -242,14 +245,16 @@ def test_arrays_are_standardized_by_training_trials(arrays_study, table, setting
 
 def test_arrays_with_a_time_axis_can_be_whitened(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 3, 400)) * [[1], [10], [100]]
-    data = trials_of(arrays_study(responses), settings(), "sub-01", table)
+    data = trials_of(arrays_study(responses), settings(max_repeats=ALL), "sub-01", table)
     covariance = np.mean([np.cov(epoch) for epoch in data.epochs[~data.test]], axis=0)
     np.testing.assert_allclose(covariance, np.eye(3), atol=0.05)
 
 
 def test_arrays_without_a_time_axis_cannot_be_whitened(arrays_study, table, settings):
     with pytest.raises(InputError, match=r"whitening needs a time axis.*set preprocess.whitening.enabled=false"):
-        trials_of(arrays_study(np.random.default_rng(0).standard_normal((32, 4))), settings(), "sub-01", table)
+        trials_of(
+            arrays_study(np.random.default_rng(0).standard_normal((32, 4))), settings(max_repeats=ALL), "sub-01", table
+        )
 
 
 @pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite values: ch-002"), (1.0, "flat, .*: ch-002")])
@@ -257,4 +262,10 @@ def test_arrays_with_a_spoiled_channel_are_named(arrays_study, table, settings, 
     responses = np.random.default_rng(0).standard_normal((32, 4))
     responses[:, 1] = value
     with pytest.raises(InputError, match=rf"responses\.npy: channels .*{message}"):
-        trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
+        trials_of(arrays_study(responses), settings(max_repeats=ALL, whitening__enabled=False), "sub-01", table)
+
+
+def test_arrays_keep_at_most_max_repeats_too(arrays_study, table, settings):
+    responses = np.random.default_rng(0).standard_normal((32, 4))
+    data = trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
+    assert pd.Series(data.image_ids).value_counts().to_dict() == {"train/1": 2, "train/2": 2, "test/1": 8, "test/2": 8}
