@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.phantom.image_set import metadata_of, plan_image_set, write_image_set
+from pipeline_lib.phantom.image_set import as_things, metadata_of, plan_image_set, write_image_set
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,16 @@ def test_paths_are_those_of_things(image_set):
     assert images.train[1].path == f"training_images/00001_{name}/{name}_02b.jpg"
     assert [picture.path.split("/")[1][:5] for picture in images.test] == ["00001", "00002", "00003", "00004"]
     assert [picture.things_concept[:5] for picture in images.test] == ["00007", "00008", "00009", "00010"]
+
+
+def test_things_itself_keeps_training_and_test_pictures_of_a_concept_together(image_set):
+    moved = as_things(image_set[0])
+    assert [picture.path for picture in moved.train[:2]] == [
+        f"{picture.things_concept}/{picture.path.split('/')[-1]}" for picture in image_set[0].train[:2]
+    ]
+    folders = [{picture.path.split("/")[0] for picture in part} for part in (moved.train, moved.test, moved.center)]
+    assert folders[1] == folders[2]
+    assert not folders[0] & folders[1]
 
 
 def test_metadata_rows_stand_in_the_order_of_the_event_codes(image_set):

@@ -24,6 +24,7 @@ def test_the_shipped_section_is_valid(shipped_params):
         ("snr", -0.1),
         ("snr", float("nan")),
         ("seed", "many"),
+        ("modality", "mri"),
     ],
 )
 def test_names_the_parameter_and_the_value_out_of_range(params, key, value):

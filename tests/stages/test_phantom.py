@@ -43,6 +43,13 @@ def test_writes_a_whole_study_and_says_so_in_one_line(tmp_path, params_file, cap
     assert printed.count("\n") == 1
 
 
+def test_writes_the_meg_study_in_the_same_way(tmp_path, params_file, capsys):
+    main(out=tmp_path / "phantom-meg", params_file=params_file(modality="meg"))
+    names = ["dataset_description.json", "image_set", "participants.tsv", "sourcedata", "sub-BIGMEG1"]
+    assert sorted(path.name for path in (tmp_path / "phantom-meg").iterdir()) == names
+    assert capsys.readouterr().out.startswith("phantom: 7 pictures, 1 recordings (0.00 GB) ->")
+
+
 def test_an_earlier_study_is_replaced(tmp_path, params_file):
     out = tmp_path / "phantom"
     main(out=out, params_file=params_file(subjects=2))
