@@ -4,63 +4,52 @@
 one row per trial, with columns ``image``, ``split`` and, if need be, ``session`` and ``subject``.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
-from pipeline_lib.common.image_names import match_image_names
-from pipeline_lib.common.stimulus_table import StimulusTable
-from pipeline_lib.recordings.recording import subject_folder
+from pipeline_lib.recordings.cut_runs import runs_by_session, session_numbers
+from pipeline_lib.recordings.params import StudyParams
+from pipeline_lib.recordings.recording import PARTITIONS, CutRun, Defect, Header, Layout, apple_doubles, subject_folder
 from pipeline_lib.recordings.safe_pickle import load_array
-from pipeline_lib.recordings.store import EpochsData
 
 EXPECTED = "responses.npy and trials.csv"
 
 
-def read_arrays(root: Path, subject: str, table: StimulusTable) -> EpochsData:
-    """The responses of a subject as epochs; their sampling rate is unknown.
+def runs(study: StudyParams, subject: str) -> list[CutRun]:
+    """The sessions of a subject; see :class:`~.recording.Layout`.
 
-    Parameters
-    ----------
-    root : Path
-        ``study.root``.
-    subject : str
-        Name of the folder, and of the rows where trials.csv has a column ``subject``.
-    table : StimulusTable
-        The images of the study.
-
-    Returns
-    -------
-    EpochsData
-        Channels are named ``ch-001``, ...; without a time axis n_times is 1.
+    Channels are named ``ch-001``, ..., their type is ``misc`` and their rate unknown. Without a time axis n_times is 1.
+    Where trials.csv has a column ``subject``, the rows of this subject are taken.
 
     Raises
     ------
     InputError
-        If a file or column is missing, lengths differ, an image is unknown, or a trial's split contradicts the table.
+        If a file or column is missing, lengths differ, or a split or session is none.
     """
-    folder = subject_folder(root, subject, EXPECTED)
-    trials_file = folder / "trials.csv"
+    folder = subject_folder(study.root, subject, EXPECTED)
+    trials_file, file = folder / "trials.csv", folder / "responses.npy"
     trials = _read_trials(trials_file)
-    responses = _read_responses(folder / "responses.npy", len(trials))
+    responses = _read_responses(file, len(trials))
     rows = _rows_of_subject(trials, subject, trials_file)
-    trials, epochs = trials.iloc[rows], np.asarray(responses[rows], dtype=np.float32)
-    image_ids = match_image_names(trials["image"].tolist(), table.frame["image_id"].tolist(), what=str(trials_file))
-    _check_splits(trials["split"].tolist(), image_ids, table, trials_file)
-    return EpochsData(
-        epochs=epochs if epochs.ndim == 3 else epochs[:, :, None],
-        image_ids=np.array(image_ids),
-        session=_sessions(trials, trials_file),
-        test=(trials["split"] == "test").to_numpy(dtype=bool),
-        ch_names=[f"ch-{number:03d}" for number in range(1, epochs.shape[1] + 1)],
-        sfreq=None,
+    trials = trials.iloc[rows]
+    sessions = trials["session"] if "session" in trials else np.ones(len(trials))
+    return runs_by_session(
+        session_numbers(sessions, where=str(trials_file)),
+        trials[["image", "split"]],
+        partial(_read, responses, rows),
+        header=partial(_header, responses.shape[1]),
+        file=file,
         tmin=0.0,
-        subject=subject,
-        whitening="none",
-        provenance={},
     )
+
+
+def defects(study: StudyParams, subject: str) -> list[Defect]:
+    """AppleDouble files; whatever else could be wrong is an error."""
+    return apple_doubles(subject_folder(study.root, subject, EXPECTED))
 
 
 def _read_trials(file: Path) -> pd.DataFrame:
@@ -72,8 +61,8 @@ def _read_trials(file: Path) -> pd.DataFrame:
         raise InputError(f"{file}: not a csv table ({error})") from None
     if missing := [name for name in ("image", "split") if name not in trials]:
         raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {listed(trials.columns)}")
-    for split in sorted(set(trials["split"]) - {"train", "test"}):
-        raise bad_value("split", split, ("train", "test"), where=str(file))
+    for split in sorted(set(trials["split"]) - set(PARTITIONS)):
+        raise bad_value("split", split, PARTITIONS, where=str(file))
     return trials
 
 
@@ -98,20 +87,14 @@ def _rows_of_subject(trials: pd.DataFrame, subject: str, file: Path) -> np.ndarr
     return rows
 
 
-def _check_splits(splits: list[str], image_ids: list[str], table: StimulusTable, file: Path) -> None:
-    split_of = dict(zip(table.frame["image_id"], table.frame["split"], strict=True))
-    for split, image_id in zip(splits, image_ids, strict=True):
-        if split != split_of[image_id]:
-            raise InputError(
-                f"{file}: image {image_id!r} is marked {split} but the stimulus table says {split_of[image_id]}; "
-                "an image has one split for all subjects"
-            )
+def _read(responses: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    trials = np.asarray(responses[rows[numbers]], dtype=np.float32)
+    return trials if trials.ndim == 3 else trials[:, :, None]
 
 
-def _sessions(trials: pd.DataFrame, file: Path) -> np.ndarray:
-    if "session" not in trials:
-        return np.ones(len(trials), dtype=np.int64)
-    try:
-        return trials["session"].astype(int).to_numpy()
-    except ValueError:
-        raise InputError(f"{file}: column session must hold whole numbers, has {trials['session'].iloc[0]!r}") from None
+def _header(n_channels: int) -> Header:
+    ch_names = [f"ch-{number:03d}" for number in range(1, n_channels + 1)]
+    return Header(ch_names, ["misc"] * n_channels, sfreq=None)
+
+
+LAYOUT = Layout(EXPECTED, runs, defects)

@@ -181,3 +181,9 @@ def subject_folder(root: Path, subject: str, expected: str) -> Path:
     if not any(folder.iterdir()):
         raise InputError(f"{folder}: the subject's folder is empty; expected {expected}")
     return folder
+
+
+def apple_doubles(folder: Path) -> list[Defect]:
+    """The files ``._*`` below a folder, which macOS puts beside the real ones."""
+    what = "AppleDouble file, made by macOS beside the real one"
+    return [Defect(file, what, "ignored") for file in sorted(Path(folder).rglob("._*"))]

@@ -7,6 +7,7 @@ trigger channel, samples; volts), ``ch_names``, ``ch_types`` and ``sfreq`` (data
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,17 @@ from pipeline_lib.common.errors import InputError, bad_value, listed
 from pipeline_lib.recordings.channels import take_rows
 from pipeline_lib.recordings.events import events_from_stim
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.recordings.recording import Defect, Header, Layout, Partition, Run, Signal, subject_folder
-from pipeline_lib.recordings.safe_pickle import load_dict, required
+from pipeline_lib.recordings.recording import (
+    Defect,
+    Header,
+    Layout,
+    Partition,
+    Run,
+    Signal,
+    apple_doubles,
+    subject_folder,
+)
+from pipeline_lib.recordings.safe_pickle import load_dict, required, words
 
 TARGET_CODE = 99999  # a trial that only keeps people attentive
 FILE_NAMES: dict[Partition, tuple[str, ...]] = {
@@ -50,8 +60,7 @@ def defects(study: StudyParams, subject: str) -> Iterator[Defect]:
     numbers = [number for number, _ in sessions]
     for number in sorted(set(range(1, max(numbers))) - set(numbers)):
         yield Defect(folder, f"session {number} is missing", "the other sessions are read")
-    for file in sorted(folder.rglob("._*")):
-        yield Defect(file, "AppleDouble file, made by macOS beside the real one", "ignored")
+    yield from apple_doubles(folder)
     for _, session in sessions:
         yield from _defects_of_session(session)
 
@@ -70,7 +79,7 @@ def _sessions(folder: Path) -> list[tuple[int, Path]]:
     found = sorted((int(match[1]), path) for match, path in numbered if match)
     if not found:
         raise InputError(f"{folder}: no sessions; expected {EXPECTED}")
-    for (number, path), (following, other) in zip(found, found[1:], strict=False):
+    for (number, path), (following, other) in pairwise(found):
         if number == following:
             raise InputError(f"{path}: session {number} is also in {other.name}; remove one of the two")
     return found
@@ -110,9 +119,9 @@ class _Raw(NamedTuple):
 
 def _read(file: Path) -> _Raw:
     data, ch_names, sfreq = required(content := load_dict(file), ("raw_eeg_data", "ch_names", "sfreq"), file)
-    ch_names = _words(ch_names, "ch_names", file)
+    ch_names = words(ch_names, "ch_names", file)
     _check_shape(data, ch_names, file)
-    ch_types = [kind.lower() for kind in _words(content.get("ch_types", []), "ch_types", file)]
+    ch_types = [kind.lower() for kind in words(content.get("ch_types", []), "ch_types", file)]
     ch_types = ch_types or ["stim" if name.lower() == "stim" else "eeg" for name in ch_names]
     if len(ch_types) != len(ch_names):
         raise InputError(f"{file}: {len(ch_types)} ch_types for {len(ch_names)} ch_names")
@@ -136,12 +145,6 @@ def _signal(file: Path) -> Signal:
     return Signal(**vars(_header(file)), data=take_rows(raw.data, raw.eeg()))
 
 
-def _words(values: Any, key: str, file: Path) -> list[str]:
-    if isinstance(values, str) or not isinstance(values, list | tuple | np.ndarray) or np.ndim(values) != 1:
-        raise bad_value(key, values, "a list of words", where=str(file))
-    return [str(value) for value in values]
-
-
 def _check_shape(data: Any, ch_names: list[str], file: Path) -> None:
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "fiu":
         raise InputError(f"{file}: raw_eeg_data must be an array of real numbers, is {getattr(data, 'dtype', data)}")
@@ -163,7 +166,7 @@ def _stim_row(raw: _Raw, file: Path) -> int:
 def _positive(sfreq: Any, file: Path) -> float:
     try:
         value = float(sfreq)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = np.nan
     if not 0 < value < np.inf:
         raise bad_value("sfreq", sfreq, "a positive number of Hz", where=str(file))

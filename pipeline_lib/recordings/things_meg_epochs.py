@@ -1,0 +1,127 @@
+"""Layout `things-meg-epochs`: the cut trials that THINGS-MEG's authors share (OpenNeuro ds004212, derivatives).
+
+``<root>/<subject>/preprocessed_P1-epo.fif`` and its parts ``-epo-1.fif``, ``-epo-2.fif``, ...: 271 CTF sensors at
+200 Hz, -0.1 to 1.3 s, baseline z-scored (data_layouts.md §3). The event code is the number of the THINGS image; the
+file does not say which images are tests, so all are of split ``shown`` and the stimulus table tells.
+"""
+
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.recordings.cut_runs import runs_by_session, session_numbers
+from pipeline_lib.recordings.params import StudyParams
+from pipeline_lib.recordings.recording import CutRun, Defect, Header, Layout, apple_doubles, subject_folder
+
+if TYPE_CHECKING:
+    import mne
+
+CATCH_CODE = 999999  # a picture that is to be answered with a button
+PATTERN = "preprocessed_P*-epo.fif"
+EXPECTED = "preprocessed_P1-epo.fif and its parts -epo-1.fif, -epo-2.fif, ..."
+
+
+def runs(study: StudyParams, subject: str) -> list[CutRun]:
+    """The sessions of a subject; see :class:`~.recording.Layout`.
+
+    The trials have a session where the epochs' metadata have a column ``session``, else all are of session 1.
+
+    Raises
+    ------
+    InputError
+        If the subject has no such file, more than one, or one that is damaged or lacks a part.
+    """
+    file = _file(study.root, subject)
+    epochs = _opened(file)
+    named = epochs.metadata is not None and "session" in epochs.metadata
+    sessions = epochs.metadata["session"] if named else np.ones(len(epochs.events))
+    codes = epochs.events[:, 2].astype(np.int64)
+    picks = _meg_channels(epochs)
+    return runs_by_session(
+        session_numbers(sessions, where=str(file)),
+        pd.DataFrame({"image": codes, "split": np.where(codes == CATCH_CODE, "catch", "shown")}),
+        partial(_read, epochs, picks, file),
+        header=partial(_header, epochs, picks),
+        file=file,
+        tmin=round(float(epochs.times[0]), 6),
+    )
+
+
+def defects(study: StudyParams, subject: str) -> Iterator[Defect]:
+    """AppleDouble files, a missing part, and sensors that the file marks as bad."""
+    file = _file(study.root, subject)
+    yield from apple_doubles(file.parent)
+    try:
+        bad = _opened(file).info["bads"]
+    except InputError as error:
+        yield Defect(file, str(error).removeprefix(f"{file}: "), "preprocess refuses it")
+        return
+    if bad:
+        yield Defect(file, f"channels are marked bad: {listed(bad)}", "kept; preprocess.exclude leaves channels out")
+
+
+def _file(root: Path, subject: str) -> Path:
+    if Path(root).is_dir() and (loose := sorted(Path(root).glob(PATTERN))):
+        folder = loose[0].name.split("_")[1].split("-")[0]
+        raise InputError(
+            f"{loose[0]}: lies beside the folders of subjects; move it and its parts into one per subject, "
+            f"such as {Path(root) / folder}"
+        )
+    folder = subject_folder(root, subject, EXPECTED)
+    files = sorted(folder.glob(PATTERN))
+    if not files:
+        present = listed(path.name for path in sorted(folder.iterdir()))
+        raise InputError(f"{folder}: no {PATTERN}; expected {EXPECTED}; it holds: {present}")
+    if len(files) > 1:
+        names = listed(path.name for path in files)
+        raise InputError(f"{folder}: files of more than one person: {names}; move each into a folder of its own")
+    return files[0]
+
+
+def _opened(file: Path) -> "mne.BaseEpochs":
+    """The epochs with their samples on the disk."""
+    import mne
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            epochs = mne.read_epochs(file, proj=False, preload=False, verbose="error")
+    except FileNotFoundError as error:
+        if error.filename is None:
+            raise InputError(f"{file}: a link to a file that is not there; get its content") from None
+        raise InputError(f"{error.filename}: no such file, but {file.name} continues in it; get it again") from None
+    except Exception as error:  # MNE fails in many ways where a file is no FIF file or ends too early
+        raise InputError(f"{file}: cannot be read as epochs ({type(error).__name__}: {error}); get it again") from None
+    if not len(epochs.events):
+        raise InputError(f"{file}: holds no trials; get it again")
+    return epochs
+
+
+def _meg_channels(epochs: "mne.BaseEpochs") -> np.ndarray:
+    import mne
+
+    return mne.pick_types(epochs.info, meg=True, ref_meg=False, exclude=())
+
+
+def _header(epochs: "mne.BaseEpochs", picks: np.ndarray) -> Header:
+    return Header(
+        ch_names=[epochs.ch_names[pick] for pick in picks],
+        ch_types=epochs.get_channel_types(picks),
+        sfreq=float(epochs.info["sfreq"]),
+    )
+
+
+def _read(epochs: "mne.BaseEpochs", picks: np.ndarray, file: Path, rows: np.ndarray) -> np.ndarray:
+    try:
+        return epochs.get_data(picks=picks, item=rows, copy=False, verbose="error")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: the trials cannot be read, the file or a part is damaged ({error})") from None
+
+
+LAYOUT = Layout(EXPECTED, runs, defects)
