@@ -5,6 +5,7 @@
 file does not say which images are tests, so all are of split ``shown`` and the stimulus table tells.
 """
 
+import struct
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import mne
 
 CATCH_CODE = 999999  # a picture that is to be answered with a button
+END = struct.pack(">iiii", 108, 0, 0, -1)  # the empty tag that closes every FIF file
 PATTERN = "preprocessed_P*-epo.fif"
 EXPECTED = "preprocessed_P1-epo.fif and its parts -epo-1.fif, -epo-2.fif, ..."
 
@@ -54,15 +56,10 @@ def runs(study: StudyParams, subject: str) -> list[CutRun]:
 
 
 def defects(study: StudyParams, subject: str) -> Iterator[Defect]:
-    """AppleDouble files, a missing part, and sensors that the file marks as bad."""
+    """AppleDouble files, and sensors that the file marks as bad; whatever else could be wrong is an error."""
     file = _file(study.root, subject)
     yield from apple_doubles(file.parent)
-    try:
-        bad = _opened(file).info["bads"]
-    except InputError as error:
-        yield Defect(file, str(error).removeprefix(f"{file}: "), "preprocess refuses it")
-        return
-    if bad:
+    if bad := _opened(file).info["bads"]:
         yield Defect(file, f"channels are marked bad: {listed(bad)}", "kept; preprocess.exclude leaves channels out")
 
 
@@ -88,19 +85,33 @@ def _opened(file: Path) -> "mne.BaseEpochs":
     """The epochs with their samples on the disk."""
     import mne
 
+    for part in (file, *sorted(file.parent.glob(f"{file.stem}-*.fif"))):
+        _check_end(part)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             epochs = mne.read_epochs(file, proj=False, preload=False, verbose="error")
     except FileNotFoundError as error:
-        if error.filename is None:
-            raise InputError(f"{file}: a link to a file that is not there; get its content") from None
         raise InputError(f"{error.filename}: no such file, but {file.name} continues in it; get it again") from None
     except Exception as error:  # MNE fails in many ways where a file is no FIF file or ends too early
         raise InputError(f"{file}: cannot be read as epochs ({type(error).__name__}: {error}); get it again") from None
     if not len(epochs.events):
         raise InputError(f"{file}: holds no trials; get it again")
     return epochs
+
+
+def _check_end(part: Path) -> None:
+    """Refuse a part that has lost its end: MNE reads what is left, and does not know that there were other parts."""
+    try:
+        with part.open("rb") as opened:
+            opened.seek(max(0, part.stat().st_size - len(END)))
+            end = opened.read()
+    except OSError as error:
+        raise InputError(f"{part}: cannot be read ({error.strerror}); get its content") from None
+    if end != END:
+        raise InputError(
+            f"{part}: is cut off, or a stub in place of the file ({part.stat().st_size} bytes); get it again"
+        )
 
 
 def _meg_channels(epochs: "mne.BaseEpochs") -> np.ndarray:
