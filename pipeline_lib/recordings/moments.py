@@ -54,3 +54,21 @@ class Moments:
     def sample_variance(self) -> np.ndarray:
         """Squared deviations by one less than there are rows: unbiased. NaN before the second row."""
         return self._squares / (self.count - 1) if self.count > 1 else np.full_like(self._squares, np.nan)
+
+
+def of_channels(over_trials: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel over trials and samples.
+
+    Parameters
+    ----------
+    over_trials : Moments
+        Of epochs, shape (n_channels, n_times).
+
+    Returns
+    -------
+    mean, deviation : ndarray of float64, shape (n_channels,)
+        The deviation of a channel that never changes is zero to the last bit.
+    """
+    over_times = Moments()
+    over_times.add(over_trials.mean.T)
+    return over_times.mean, np.sqrt(over_trials.variance.mean(axis=1) + over_times.variance)

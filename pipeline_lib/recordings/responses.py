@@ -1,7 +1,8 @@
 """How much of single trials is response: what repeats of an image share, and what differs from image to image.
 
 A trial of image i is taken for x = s_i + noise. Repeats of an image tell the noise, and what the means of different
-images differ by beyond that noise is signal. All of it is measured per channel and sample, over images.
+images differ by beyond that noise is signal. All of it is measured per channel and sample, over images. What differs
+between sessions passes for signal as well, where different images were shown in them.
 """
 
 from collections.abc import Iterator

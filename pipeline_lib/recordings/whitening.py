@@ -21,7 +21,7 @@ from pipeline_lib.common.batches import batched
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
 from pipeline_lib.recordings.covariance import shrunk_sum
-from pipeline_lib.recordings.moments import Moments
+from pipeline_lib.recordings.moments import Moments, of_channels
 from pipeline_lib.recordings.trial_rows import TrialRows, read_rows, slices_of
 
 BLOCKS_AHEAD = 16  # per thread, given out at a time
@@ -174,7 +174,10 @@ def standardize(epochs: TrialRows, test: np.ndarray) -> None:
     test : ndarray of bool, shape (n_trials,)
         Trials that the mean and deviation must not see.
     """
-    mean, deviation = _of_channels(epochs, np.flatnonzero(~test))
+    train, over_trials = np.flatnonzero(~test), Moments()
+    for block in slices_of(len(train), epochs):
+        over_trials.add(read_rows(epochs, train[block]))
+    mean, deviation = of_channels(over_trials)
     scale = np.where(deviation > 0, deviation, 1)
     for rows in slices_of(len(epochs), epochs):
         block = epochs[rows] - mean[:, None]
@@ -204,15 +207,6 @@ def _over_trials(epochs: TrialRows, rows: np.ndarray, weight: float) -> np.ndarr
     samples = np.ascontiguousarray(read_rows(epochs, rows).transpose(2, 1, 0))
     weights = np.full(len(samples), weight / len(samples))
     return np.sum([shrunk_sum(samples[i], weights[i]) for i in slices_of(len(samples), samples)], axis=0)
-
-
-def _of_channels(epochs: TrialRows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each channel over trials and samples, in float64."""
-    over_trials, over_times = Moments(), Moments()
-    for block in slices_of(len(rows), epochs):
-        over_trials.add(read_rows(epochs, rows[block]))
-    over_times.add(over_trials.mean.T)
-    return over_times.mean, np.sqrt(over_trials.variance.mean(axis=1) + over_times.variance)
 
 
 def _whitening(covariance: np.ndarray, where: str) -> Whitening:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline_lib.recordings.moments import Moments
+from pipeline_lib.recordings.moments import Moments, of_channels
 
 
 def moments_of(batches):
@@ -46,3 +46,12 @@ def test_rows_of_narrow_numbers_are_added_up_in_float64():
     moments = moments_of([rows])
     assert moments.mean.item() == 59984
     assert moments.variance.item() == 256
+
+
+def test_channels_vary_over_trials_and_over_samples():
+    epochs = np.random.default_rng(1).standard_normal((30, 3, 8)) + np.arange(8)
+    epochs[:, 2] = 0.1
+    mean, deviation = of_channels(moments_of(np.split(epochs, [7, 20])))
+    np.testing.assert_allclose(mean, epochs.mean(axis=(0, 2)), rtol=1e-13)
+    np.testing.assert_allclose(deviation[:2], epochs.std(axis=(0, 2))[:2], rtol=1e-13)
+    assert deviation[2] == 0
