@@ -13,7 +13,8 @@ from pipeline_lib.common.outputs import scratch_beside
 from pipeline_lib.common.params import load_section
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
-from pipeline_lib.recordings.preprocess import Preprocessed, preprocess_subject
+from pipeline_lib.recordings.preprocess import Preprocessed, preprocess_subject, quality_of
+from pipeline_lib.recordings.quality import write_quality
 from pipeline_lib.recordings.store import write_store
 
 
@@ -24,7 +25,7 @@ def main(*, subject: str, stimuli: Path, out: Path, quality: Path, params_file: 
     table = read_stimulus_table(stimuli)
     with scratch_beside(out) as scratch:
         result = preprocess_subject(study, params, subject, table, scratch)
-        write_quality(quality, measured_quality(result))
+        write_quality(quality, quality.with_suffix(".csv"), quality_of(result))
         write_store(out, result.data, dtype=params.dtype)
     typer.echo(f"preprocess: {subject}: {_summary(result)} -> {out}")
 

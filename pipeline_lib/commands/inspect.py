@@ -56,8 +56,26 @@ def report(summary: SubjectSummary, quality: dict[str, Any] | None, root: Path) 
         yield f"  ! {place}: {defect.what} -> {defect.action}"
     if not summary.defects:
         yield "  no defects found"
-    if quality:
-        yield f"  preprocessed: {quality_line(quality)}"
+    yield from quality_lines(quality) if quality else ()
+
+
+def quality_lines(quality: dict[str, Any]) -> Iterator[str]:
+    """What preprocessing wrote about the trials that were kept."""
+    trials = quality["trials"]
+    kept, dropped = (
+        ", ".join(f"{n:,} {name}" for name, n in sorted(trials[key].items())) for key in ("kept", "dropped")
+    )
+    yield f"  preprocessed: kept {kept}; dropped {dropped or 'none'}"
+    for kind in ("flat", "noisy"):
+        if names := quality[f"{kind}_channels"]:
+            yield f"    {kind} channels: {', '.join(names)}"
+    if conditions := quality["condition"]:
+        yield f"    condition of the noise covariance by session: {', '.join(f'{c:g}' for c in conditions.values())}"
+    for step, splits in quality["responses"].items():
+        for split, found in splits.items():
+            figures = (found["evoked_snr"], found["reliability"], found["noise_ceiling"])
+            snr, reliability, ceiling = ("?" if figure is None else f"{figure:.3g}" for figure in figures)
+            yield f"    {step} {split}: evoked SNR {snr}, reliability {reliability}, noise ceiling {ceiling}"
 
 
 def _study(root: Path, layout: str, bids: BidsParams) -> StudyParams:

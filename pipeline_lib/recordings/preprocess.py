@@ -19,6 +19,8 @@ from pipeline_lib.recordings.cutting import Blocks, epoch_blocks
 from pipeline_lib.recordings.epochs import crop_samples
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
+from pipeline_lib.recordings.quality import Quality
+from pipeline_lib.recordings.responses import measure_responses
 from pipeline_lib.recordings.spool import Spool
 from pipeline_lib.recordings.store import EpochsData
 from pipeline_lib.recordings.trials import PEAK_TO_PEAK, planned_runs
@@ -84,6 +86,21 @@ def preprocess_subject(
     settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
     data = replace(data, provenance={**settings, "dropped": dict(collected.dropped)})
     return Preprocessed(data, dict(collected.dropped), collected.deviations(), conditions)
+
+
+def quality_of(result: Preprocessed) -> Quality:
+    """How good a recording is, judged by the trials that will be stored."""
+    data = result.data
+    times = data.tmin + np.arange(data.epochs.shape[2]) / (data.sfreq or 1.0)
+    step = "stored" if data.whitening == "none" else "whitened"
+    return Quality(
+        subject=data.subject,
+        ch_names=data.ch_names,
+        trials={"kept": {"train": int((~data.test).sum()), "test": int(data.test.sum())}, "dropped": result.dropped},
+        deviations=result.deviations,
+        conditions=result.conditions,
+        responses={step: measure_responses(data.epochs, data.image_ids, data.test, times)},
+    )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What the stage `preprocess` promises on the command line."""
 
+import json
 import os
 import re
 import subprocess
@@ -31,6 +32,7 @@ def folder(tmp_path, params):
 
 def run(folder, project_root, subject="sub-01"):
     command = [sys.executable, "-m", "stages.preprocess", "--subject", subject, "--out", folder / "out" / "x.zarr.zip"]
+    command += ["--quality", folder / "out" / "x.json"]
     command += ["--stimuli", folder / "stimuli.csv", "--params-file", folder / "params.yaml"]
     return subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=False)
 
@@ -41,7 +43,7 @@ def test_writes_the_store_and_says_so_in_one_line(folder, project_root):
     out = folder / "out" / "x.zarr.zip"
     assert result.stdout == (
         "preprocess: sub-01: 4 training trials of 2 images, 3 test trials of 2 images, 3 channels x 250 samples "
-        f"-> {out}\n"
+        f"(events left out: 1 target) -> {out}\n"
     )
     store = open_store(out)
     assert (store.n_channels, store.n_times, store.attrs["subject"]) == (3, 250, "sub-01")
@@ -50,8 +52,21 @@ def test_writes_the_store_and_says_so_in_one_line(folder, project_root):
 
 def test_the_same_input_gives_the_same_bytes(folder):
     for name in ("x", "y"):
-        main(subject="sub-01", stimuli=folder / "stimuli.csv", out=folder / name, params_file=folder / "params.yaml")
-    assert (folder / "x").read_bytes() == (folder / "y").read_bytes()
+        paths = {"stimuli": folder / "stimuli.csv", "out": folder / name, "quality": folder / f"{name}.json"}
+        main(subject="sub-01", **paths, params_file=folder / "params.yaml")
+    for ending in ("", ".json", ".csv"):
+        assert (folder / f"x{ending}").read_bytes() == (folder / f"y{ending}").read_bytes()
+
+
+def test_writes_the_quality_beside_the_epochs(folder, project_root):
+    run(folder, project_root)
+    quality = json.loads((folder / "out" / "x.json").read_text())
+    assert quality["trials"] == {"kept": {"train": 4, "test": 3}, "dropped": {"target": 1}}
+    assert quality["repeats"] == {"train": {"2": 2}, "test": {"1": 1, "2": 1}}
+    assert list(quality["condition"]) == ["1"]
+    channels = pd.read_csv(folder / "out" / "x.csv")
+    assert channels["channel"].tolist() == ["Fp1", "Oz", "Pz"]
+    assert channels["deviation"].between(4e-6, 6e-6).all()  # white noise of 10 µV, a quarter of its band
 
 
 @pytest.mark.parametrize(
@@ -86,4 +101,4 @@ def test_a_hostile_file_is_refused_and_leaves_the_old_store(folder, project_root
     assert "raw_eeg_test.npy: refused, nothing was run: the pickle asks for posix.system" in result.stderr
     assert not (folder / "executed").exists()
     assert (folder / "out" / "x.zarr.zip").read_bytes() == before
-    assert [path.name for path in (folder / "out").iterdir()] == ["x.zarr.zip"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["x.csv", "x.json", "x.zarr.zip"]
