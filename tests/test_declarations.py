@@ -19,6 +19,7 @@ from tests.declarations import (
 STAGES = declared_stages()
 ROOMS = [
     "common",
+    "fetching",
     "recordings",
     "stimuli",
     "captioning",
