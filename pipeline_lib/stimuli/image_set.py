@@ -16,7 +16,7 @@ FOLDERS = {"train": "training_images", "test": "test_images"}
 CENTER_FOLDER = "center_images"
 
 
-def read_image_set(stimuli: Path, images: Path) -> StimulusTable:
+def read_image_set(stimuli: Path, images: Path, *, closed_set: bool) -> StimulusTable:
     """Read which images there are, and in which order their event codes count them.
 
     Parameters
@@ -26,6 +26,8 @@ def read_image_set(stimuli: Path, images: Path) -> StimulusTable:
     images : Path
         The folder with ``training_images`` and ``test_images``; ``center_images``, of the same layout, may hold
         further images of the test concepts, which serve class centres only.
+    closed_set : bool
+        Let test concepts occur in training.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def read_image_set(stimuli: Path, images: Path) -> StimulusTable:
     Raises
     ------
     InputError
-        If something is missing or doubled, or a test concept occurs in training: then this is no zero-shot study.
+        If something is missing or doubled, or a test concept occurs in training although `closed_set` is False.
     """
     metadata = stimuli if stimuli.is_file() else stimuli / METADATA
     content = load_dict(metadata)
@@ -42,13 +44,13 @@ def read_image_set(stimuli: Path, images: Path) -> StimulusTable:
     table = table_of(
         pd.DataFrame([*shown, *_centers(images)], columns=["file", "concept", "split"]), where=str(metadata)
     )
-    check_concepts(table, where=str(metadata))
+    check_concepts(table, closed_set=closed_set, where=str(metadata))
     check_files(table, images)
     return table
 
 
-def check_concepts(table: StimulusTable, *, where: str) -> None:
-    """Refuse training concepts that are tested, and class centres of concepts that are not.
+def check_concepts(table: StimulusTable, *, closed_set: bool, where: str) -> None:
+    """Refuse training concepts that are tested unless `closed_set`, and class centres of concepts that are not tested.
 
     Raises
     ------
@@ -56,10 +58,11 @@ def check_concepts(table: StimulusTable, *, where: str) -> None:
         Naming the concepts.
     """
     train, test, center = (set(table.of_split(split)["concept"]) for split in ("train", "test", "center"))
-    if shared := sorted(train & test):
+    if (shared := sorted(train & test)) and not closed_set:
         raise InputError(
             f"{where}: {len(shared)} concepts stand in both training and test: {listed(shared)}; "
-            "zero-shot retrieval needs test concepts that training never shows: take them out of training"
+            "zero-shot retrieval needs test concepts that training never shows: take them out of training, "
+            "or set study.closed_set=true"
         )
     if stray := sorted(center - test):
         raise InputError(f"{where}: {CENTER_FOLDER} holds concepts that are not tested: {listed(stray)}")

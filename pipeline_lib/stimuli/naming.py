@@ -30,8 +30,8 @@ def table_of(rows: pd.DataFrame, *, where: str) -> StimulusTable:
     Parameters
     ----------
     rows : DataFrame
-        Columns ``file``, ``concept`` and ``split``, one row per image. The i-th image of split train or test gets
-        event code i, counted from 1; the images of split center get none.
+        Columns ``file``, ``concept`` and ``split``, one row per image, perhaps ``event_code``. Without that column the
+        i-th image of split train or test gets event code i, counted from 1; the images of split center get none.
     where : str
         What names the images, for errors.
 
@@ -52,9 +52,13 @@ def table_of(rows: pd.DataFrame, *, where: str) -> StimulusTable:
     for split in ("train", "test"):
         if not (rows["split"] == split).any():
             raise InputError(f"{where}: there are no images of split {split}")
-    codes = rows.groupby("split").cumcount() + 1
-    codes[rows["split"] == "center"] = NO_EVENT
+    codes = rows["event_code"] if "event_code" in rows else _counted(rows["split"])
     return checked_table(rows.assign(image_id=ids, event_code=codes), where=where)
+
+
+def _counted(split: pd.Series) -> pd.Series:
+    codes = split.groupby(split).cumcount() + 1
+    return codes.where(split != "center", NO_EVENT)
 
 
 def _leaves_folder(file: str) -> bool:

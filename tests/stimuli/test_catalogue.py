@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ import pytest
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.stimulus_table import read_stimulus_table, write_stimulus_table
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.stimuli.catalogue import read_catalogue
+from pipeline_lib.stimuli.catalogue import CATALOGUES, read_catalogue
 from pipeline_lib.stimuli.naming import concept_of, image_id_of
+from tests.recordings.tiny_study import study_params
 
 TRAIN = ["00001_red-plain-star/red-plain-star_01b.jpg", "00001_red-plain-star/red-plain-star_02b.jpg"]
 TRAIN += ["00002_aircraft_carrier/aircraft_carrier_01b.jpg"]
@@ -39,7 +41,7 @@ def image_set(tmp_path):
             _touch(folder / top, [path for path in paths if path not in missing])
         _touch(folder / "center_images", center)
         np.save(folder / "image_metadata.npy", metadata | changes, allow_pickle=True)
-        return StudyParams(name="s", layout="things-eeg2", root=tmp_path, images=folder, stimuli=folder)
+        return study_params(layout="things-eeg2", root=tmp_path, images=folder, stimuli=folder)
 
     return write
 
@@ -51,7 +53,7 @@ def image_list(tmp_path):
     def write(text):
         path = tmp_path / "trials.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return StudyParams(name="s", layout="arrays", root=tmp_path, images=tmp_path / "none", stimuli=path)
+        return study_params(layout="arrays", root=tmp_path, images=tmp_path / "none", stimuli=path)
 
     return write
 
@@ -136,6 +138,18 @@ def test_concepts_in_training_and_test_are_named(image_set):
     train = [*TRAIN, "00003_chest2/chest2_01b.jpg"]
     with pytest.raises(InputError, match=r"image_metadata\.npy: 1 concepts stand in both training and test: chest2"):
         read_catalogue(image_set(train=train))
+    closed = image_set(train=train).model_copy(update={"closed_set": True})
+    assert len(read_catalogue(closed)) == 6
+
+
+@pytest.mark.parametrize("layout", ["things-eeg2-preprocessed", "things-eeg2-bids"])
+def test_every_layout_of_things_eeg2_has_its_images(image_set, layout):
+    study = image_set()
+    assert read_catalogue(study.model_copy(update={"layout": layout})).frame.equals(read_catalogue(study).frame)
+
+
+def test_every_layout_has_a_catalogue():
+    assert set(CATALOGUES) == set(get_args(StudyParams.model_fields["layout"].annotation))
 
 
 def test_center_images_of_a_concept_that_is_not_tested_are_named(image_set):
@@ -237,8 +251,13 @@ def test_an_image_without_concept_is_one_of_its_own(image_list):
     assert table.frame["concept"].tolist() == ["face", "b"]
 
 
-def test_images_may_share_concepts_over_splits(image_list):
-    assert len(read_catalogue(image_list("image,split,concept\na.png,train,face\nb.png,test,face\n"))) == 2
+def test_training_images_of_tested_concepts_serve_class_centres_unless_the_set_is_closed(image_list):
+    study = image_list("image,split,concept\na.png,train,face\nb.png,test,face\nc.png,train,car\nd.png,train,car\n")
+    assert read_catalogue(study).frame["split"].tolist() == ["center", "test", "train", "train"]
+    assert read_catalogue(study).frame["event_code"].tolist() == [0, 1, 1, 2]
+    closed = read_catalogue(study.model_copy(update={"closed_set": True})).frame
+    assert closed["split"].tolist() == ["train", "test", "train", "train"]
+    assert closed["event_code"].tolist() == [1, 1, 2, 3]
 
 
 def test_center_images_have_no_event_code(image_list):
