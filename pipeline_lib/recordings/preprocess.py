@@ -18,6 +18,7 @@ from pipeline_lib.recordings.channels import resolve_picks
 from pipeline_lib.recordings.cutting import Blocks, epoch_blocks
 from pipeline_lib.recordings.epochs import crop_samples
 from pipeline_lib.recordings.layouts import layout_of
+from pipeline_lib.recordings.moments import Moments, of_channels
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.recordings.quality import Quality
 from pipeline_lib.recordings.responses import measure_responses
@@ -85,7 +86,7 @@ def preprocess_subject(
         standardize(data.epochs, data.test)
     settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
     data = replace(data, provenance={**settings, "dropped": dict(collected.dropped)})
-    return Preprocessed(data, dict(collected.dropped), collected.deviations(), conditions)
+    return Preprocessed(data, dict(collected.dropped), of_channels(collected.moments)[1], conditions)
 
 
 def quality_of(result: Preprocessed) -> Quality:
@@ -114,21 +115,14 @@ class _Collected:
     spool: Spool | None = None
     trials: list[pd.DataFrame] = field(default_factory=list)
     dropped: Counter = field(default_factory=Counter)
-    sums: np.ndarray | float = 0.0
-    squares: np.ndarray | float = 0.0
+    moments: Moments = field(default_factory=Moments)
 
     def add(self, epochs: np.ndarray) -> None:
         """Append a block of epochs."""
         if self.spool is None:
             self.spool = Spool(self.spool_file, epochs.shape[1:])
         self.spool.append(epochs)
-        self.sums += epochs.sum(axis=(0, 2), dtype=np.float64)
-        self.squares += np.einsum("ect,ect->c", epochs, epochs, dtype=np.float64)
-
-    def deviations(self) -> np.ndarray:
-        """Standard deviation of each channel over trials and samples."""
-        n = len(self.spool) * self.spool.shape[2]
-        return np.sqrt(np.maximum(self.squares / n - (self.sums / n) ** 2, 0))
+        self.moments.add(epochs)
 
     def data(self, subject: str, folder: Path) -> EpochsData:
         """All trials; raises an InputError if there are none."""
