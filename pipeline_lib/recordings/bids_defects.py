@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.recordings.bids_files import BidsRun, data_folders, sidecar, stub_in
+from pipeline_lib.recordings.bids_files import BidsRun, data_folders, sidecar
 from pipeline_lib.recordings.bids_runs import is_untyped
 from pipeline_lib.recordings.bids_tables import channel_table, has_bom, read_sidecar_json, read_tsv, repeated_rows
 from pipeline_lib.recordings.recording import PARTITIONS, Defect
+from pipeline_lib.recordings.stubs import stub_in
 
 SIDECARS = {"eeg": (("channels", ".tsv"), ("eeg", ".json")), "meg": (("channels", ".tsv"), ("meg", ".json"))}
 COORDINATES = ("coordsystem", ".json")

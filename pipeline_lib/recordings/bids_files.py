@@ -1,4 +1,4 @@
-"""Where the files of a BIDS study lie: the runs of a subject, their sidecars, and signals whose content is not there.
+"""Where the files of a BIDS study lie: the runs of a subject, their events and sidecars.
 
 Nothing here looks inside a CTF folder for runs: each real one holds copies of itself at other rates.
 """
@@ -14,10 +14,7 @@ from pipeline_lib.recordings.recording import subject_folder
 
 SIGNAL_ENDINGS = (".vhdr", ".bdf", ".edf", ".set", ".fif", ".ds")
 DATATYPES = ("eeg", "meg")
-TEXT_ENDINGS = (".vhdr", ".vmrk", ".tsv", ".json")
 EVENTS = "_events.tsv"
-CURE = "get its content first: trialign fetch, datalad get or git annex get"
-STUB_BYTES = 1024  # pointers of git-annex and git-lfs are 100 to 300 bytes long
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class BidsRun:
     session : int
         From 1.
     signal : Path or None
-        The signal's file (of several parts the first) or CTF folder; it may be a stub, see :func:`stub_in`.
+        The signal's file (of several parts the first) or CTF folder; it may be a stub.
     events : Path or None
         events.tsv, perhaps one that a higher folder holds for many runs.
     """
@@ -95,14 +92,7 @@ def find_runs(root: Path, subject: str, expected: str, tasks: Iterable[str] | No
         If there is no such run; names the tasks that are there.
     """
     found = [run for run in all_runs(root, subject, expected) if run.events]
-    wanted = None if tasks is None else set(tasks)
-    runs = [run for run in found if wanted is None or run.task in wanted]
-    if not runs:
-        folder = Path(root) / subject
-        present = f"; tasks there: {listed(sorted({run.task or 'unnamed' for run in found}))}" if found else ""
-        named = f" of task {listed(sorted(wanted))}" if wanted else ""
-        raise InputError(f"{folder}: no runs{named} with an events.tsv; expected {expected}{present}")
-    return runs
+    return _of_tasks(found, tasks, where=Path(root) / subject, expected=expected)
 
 
 def runs_of_study(root: Path, tasks: Iterable[str] | None = None) -> list[BidsRun]:
@@ -113,14 +103,9 @@ def runs_of_study(root: Path, tasks: Iterable[str] | None = None) -> list[BidsRu
     InputError
         If there is no such run.
     """
-    wanted = None if tasks is None else set(tasks)
     subjects = sorted(path.name for path in Path(root).glob("sub-*") if path.is_dir() and any(path.iterdir()))
     found = [run for subject in subjects for run in all_runs(root, subject, "") if run.events]
-    runs = [run for run in found if wanted is None or run.task in wanted]
-    if not runs:
-        named = f" of task {listed(sorted(wanted))}" if wanted else ""
-        raise InputError(f"{root}: no events.tsv{named} below; expected a study in BIDS: sub-*/[ses-*/]eeg or meg")
-    return runs
+    return _of_tasks(found, tasks, where=root, expected="a study in BIDS: sub-*/[ses-*/]eeg or meg")
 
 
 def all_runs(root: Path, subject: str, expected: str) -> list[BidsRun]:
@@ -146,47 +131,14 @@ def sidecar(run: BidsRun, suffix: str, ending: str) -> Path | None:
     return own if own.is_file() else _inherited(run.root, run.base, run.datatype, suffix, ending)
 
 
-def signal_files(signal: Path) -> Iterator[Path]:
-    """The files in which a signal lies, whether they are there or not."""
-    ending = signal.suffix.lower()
-    if ending == ".ds" and signal.is_dir():
-        names = os.listdir(signal)
-        for kind in ("res4", "meg4"):
-            yield from sorted(signal / name for name in names if _is_data(name) and name.endswith(kind)) or [
-                signal / f"{signal.stem}.{kind}"
-            ]
-        return
-    yield signal
-    if ending == ".vhdr" and not stub_in(signal, parts=False):
-        yield from _brainvision_data(signal)
-    if ending == ".set" and os.path.lexists(signal.with_suffix(".fdt")):
-        yield signal.with_suffix(".fdt")
-    if ending == ".fif":
-        yield from _further_parts(signal)
-
-
-def stub_in(signal: Path, *, parts: bool = True) -> str:
-    """What is wrong if the content of a signal is not there, else an empty string.
-
-    A clone of a study without its large files holds, in their place, symbolic links that lead nowhere or text files of
-    about 100 bytes.
-
-    Parameters
-    ----------
-    signal : Path
-        File or CTF folder.
-    parts : bool
-        Look at all of :func:`signal_files`. Defaults to True.
-    """
-    for file in signal_files(signal) if parts else [signal]:
-        part = "" if file == signal else f"{file.name} is "
-        if not os.path.lexists(file):
-            return f"{part}missing"
-        if not file.exists():
-            return f"{part}a link to content that was not fetched, a stub"
-        if file.is_file() and _is_pointer(file):
-            return f"{part}a text stub in place of the signal"
-    return ""
+def _of_tasks(found: list[BidsRun], tasks: Iterable[str] | None, *, where: Path, expected: str) -> list[BidsRun]:
+    wanted = None if tasks is None else set(tasks)
+    runs = [run for run in found if wanted is None or run.task in wanted]
+    if not runs:
+        present = f"; tasks there: {listed(sorted({run.task or 'unnamed' for run in found}))}" if found else ""
+        named = f" of task {listed(sorted(wanted))}" if wanted else ""
+        raise InputError(f"{where}: no runs{named} with an events.tsv; expected {expected}{present}")
+    return runs
 
 
 def _session_numbers(names: list[str]) -> list[int]:
@@ -239,26 +191,3 @@ def _inherited(root: Path, base: Path, datatype: str, suffix: str, ending: str) 
     if found is None or not entities_of(found.name).items() <= entities_of(base.name).items():
         return None
     return Path(found)
-
-
-def _brainvision_data(header: Path) -> Iterator[Path]:
-    text = header.read_text(encoding="utf-8", errors="replace")
-    for name in re.findall(r"(?im)^\s*(?:DataFile|MarkerFile)\s*=\s*(\S.*?)\s*$", text):
-        yield header.parent / name.replace("$b", header.stem)
-
-
-def _further_parts(first: Path) -> list[Path]:
-    names = sorted(name for name in os.listdir(first.parent) if _is_data(name) and name != first.name)
-    pattern = re.escape(first.stem) + r"-\d+"
-    if "_split-" in first.stem:
-        pattern = r"_split-\d+".join(re.escape(part) for part in re.split(r"_split-\d+", first.stem))
-    return [first.with_name(name) for name in names if re.fullmatch(pattern + r"\.fif", name)]
-
-
-def _is_pointer(file: Path) -> bool:
-    with file.open("rb") as stream:
-        start = stream.read(STUB_BYTES)
-    if b"annex/objects/" in start or start.startswith(b"version https://git-lfs"):
-        return True
-    is_text = file.suffix.lower() in TEXT_ENDINGS
-    return not is_text and 0 < len(start) < 256 and start.isascii() and start.decode().strip().isprintable()

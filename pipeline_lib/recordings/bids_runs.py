@@ -6,10 +6,11 @@ from functools import cache, partial
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.recordings.bids_files import CURE, SIGNAL_ENDINGS, BidsRun, stub_in
+from pipeline_lib.recordings.bids_files import SIGNAL_ENDINGS, BidsRun
 from pipeline_lib.recordings.bids_tables import channel_table, column_of_numbers, read_sidecar_json, sidecar_rate
 from pipeline_lib.recordings.recording import Header, Run, Signal
 from pipeline_lib.recordings.signals import UNTYPED_ENDINGS, read_header, read_signal
+from pipeline_lib.recordings.stubs import CURE, stub_in
 
 # MNE's type of each type of BIDS; CTF's axial gradiometers measure tesla and are "mag" to MNE.
 TYPES = {

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.recordings.bids_files import CURE, BidsRun, sidecar, stub_in
+from pipeline_lib.recordings.bids_files import BidsRun, sidecar
 from pipeline_lib.recordings.recording import PARTITIONS
+from pipeline_lib.recordings.stubs import CURE, MISSING_FILE, stub_in
 
 BOM = b"\xef\xbb\xbf"
 MISSING = "n/a"
@@ -41,11 +42,12 @@ def read_tsv(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     InputError
         If it is no such table, or lacks a column; names those it has.
     """
+    if stub_in(file, parts=False) not in ("", MISSING_FILE):
+        raise InputError(f"{file}: a stub, no table; {CURE}")
     table = _read_text_table(file)
     if missing := [name for name in columns if name not in table]:
-        stub = stub_in(file, parts=False)
-        cure = f"{stub}; {CURE}" if stub else f"it has: {listed(table.columns, most=20)}"
-        raise InputError(f"{file}: columns are missing: {listed(missing)}; {cure}")
+        found = listed(table.columns, most=20)
+        raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {found}")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
         raise InputError(f"{file}: rows have more fields than the header; fields must not hold tabs")
     table.index = pd.RangeIndex(2, len(table) + 2)
@@ -54,8 +56,11 @@ def read_tsv(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 
 def has_bom(file: Path) -> bool:
     """Whether a text file starts with a UTF-8 byte order mark."""
-    with file.open("rb") as stream:
-        return stream.read(len(BOM)) == BOM
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(BOM)) == BOM
+    except OSError:  # a link to content that is not here
+        return False
 
 
 def event_table(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
-from pipeline_lib.recordings.bids_files import CURE, SIGNAL_ENDINGS, stub_in
+from pipeline_lib.recordings.bids_files import SIGNAL_ENDINGS
 from pipeline_lib.recordings.recording import Header, Signal
+from pipeline_lib.recordings.stubs import CURE, stub_in
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw

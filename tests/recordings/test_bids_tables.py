@@ -64,9 +64,14 @@ def test_missing_columns_are_named_and_those_that_are_there(tsv):
         read_tsv(tsv("onset\timage\n"), ("image", "split"))
 
 
-def test_a_stub_of_a_table_says_so(tsv):
-    with pytest.raises(InputError, match="columns are missing: onset; a text stub in place of the signal; get"):
-        read_tsv(tsv(ANNEX), ("onset",))
+def test_a_stub_of_a_table_says_so(tsv, tmp_path):
+    with pytest.raises(InputError, match=r"x_events\.tsv: a stub, no table; get its content first"):
+        read_tsv(tsv(ANNEX))
+    (tmp_path / "x_events.tsv").unlink()
+    (tmp_path / "x_events.tsv").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"x_events\.tsv: a stub, no table; get its content first"):
+        read_tsv(tmp_path / "x_events.tsv")
+    assert not has_bom(tmp_path / "x_events.tsv")
 
 
 @pytest.mark.parametrize(

@@ -121,5 +121,5 @@ def test_what_is_wrong_with_the_events_is_named(build, trials, message):
 
 
 def test_a_folder_without_events_is_named(build, tmp_path):
-    with pytest.raises(InputError, match=r"images: no events\.tsv below; expected a study in BIDS"):
+    with pytest.raises(InputError, match=r"images: no runs with an events\.tsv; expected a study in BIDS"):
         read_catalogue(build(tmp_path / "images"))

@@ -145,7 +145,7 @@ def test_an_image_of_both_exp_and_test_is_refused(folder):
 
 
 def test_a_folder_without_the_study_says_what_it_must_be(folder, tmp_path):
-    with pytest.raises(InputError, match=r"no events\.tsv of task main below"):
+    with pytest.raises(InputError, match=r"no runs of task main with an events\.tsv; expected a study in BIDS"):
         (tmp_path / "empty").mkdir()
         (tmp_path / "empty" / "names.csv").write_text(NAMES)
         read_catalogue(folder.model_copy(update={"stimuli": tmp_path / "empty"}))
