@@ -14,6 +14,7 @@ from pipeline_lib.common.cli import guarded
 COMMANDS = {
     "check": "Validate params.yaml, data and weights, and say what is missing and how to get it.",
     "fetch": "Download a public study into the layout that study.layout expects, or list the studies.",
+    "inspect": "What a study holds, and every defect, from tables and headers alone.",
     "preset": "List presets, or print one as options for 'dvc exp run'.",
     "results": "Print the retrieval table of the last run.",
     "score": "All retrieval metrics of two files of embeddings, row i matching row i.",

@@ -24,7 +24,7 @@ class StimulusTable:
     ----------
     frame : DataFrame
         Columns ``image_id`` (unique), ``file`` (path below the study's image folder, posix), ``concept``, ``split``
-        (``train``, ``test``, or ``center``: shown to nobody, serves class centres only) and ``event_code`` (the
+        (``train``, ``test``, or ``center``: serves class centres only, also if it was shown) and ``event_code`` (the
         number that marks the image in a recording, unique within a split; 0 where there is none).
     """
 

@@ -1,7 +1,7 @@
 """What a study's recordings hold, from names of files, tables and headers alone: no signal is read."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,9 @@ class SubjectSummary:
     runs : list of RunSummary
     splits : dict of str to SplitSummary
     channels : dict of str to list of int
-        How many of each type the recordings have: more than one number where they differ.
+        How many of each type the first run of each session has: more than one number where they differ.
     sfreqs : list of float
-        Sampling rates in Hz that occur.
+        Sampling rates in Hz that occur in these runs.
     defects : list of Defect
     """
 
@@ -104,11 +104,12 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
         return SubjectSummary(subject, 0, [], {}, {}, [], [Defect(folder, _without_place(error, folder), STOPS)])
     defects = list(layout.defects(study, subject))
     tables: list[tuple[AnyRun, pd.DataFrame]] = []
-    headers: list[Header] = []
+    headers: dict[int, Header] = {}
     for run in progress(runs, label=subject, unit="run"):
         try:
             tables.append((run, run.events()))
-            headers.append(run.header())
+            # One header per session: a CTF header takes a tenth of a second, and a study has 480.
+            headers[run.session] = headers.get(run.session) or run.header()
         except InputError as error:
             defects.append(Defect(run.file, _without_place(error, run.file), STOPS))
     summaries = [RunSummary(_below(run.file, study.root), run.session, _counts(events)) for run, events in tables]
@@ -118,12 +119,12 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
         sessions=len({run.session for run in runs}),
         runs=summaries,
         splits=splits,
-        channels=_channel_counts(headers),
-        sfreqs=sorted({header.sfreq for header in headers if header.sfreq}),
+        channels=_channel_counts(headers.values()),
+        sfreqs=sorted({header.sfreq for header in headers.values() if header.sfreq}),
         defects=[
             *defects,
             *_odd_counts(runs, summaries, study.root / subject),
-            *_unusable(splits, headers, study, subject),
+            *_unusable(splits, headers.values(), study, subject),
         ],
     )
 
@@ -150,7 +151,7 @@ def _summary(events: pd.DataFrame) -> SplitSummary:
     )
 
 
-def _channel_counts(headers: Sequence[Header]) -> dict[str, list[int]]:
+def _channel_counts(headers: Iterable[Header]) -> dict[str, list[int]]:
     counts = [Counter(header.ch_types) for header in headers]
     return {kind: sorted({count[kind] for count in counts}) for kind in sorted({kind for c in counts for kind in c})}
 
@@ -177,7 +178,7 @@ def _odd_counts(runs: Sequence[AnyRun], summaries: Sequence[RunSummary], folder:
 
 
 def _unusable(
-    splits: dict[str, SplitSummary], headers: Sequence[Header], study: StudyParams, subject: str
+    splits: dict[str, SplitSummary], headers: Iterable[Header], study: StudyParams, subject: str
 ) -> list[Defect]:
     """What will make preprocessing or retrieval impossible."""
     folder, found = study.root / subject, []

@@ -51,6 +51,7 @@ def test_single_trials_of_a_held_out_run_find_their_class(project_root, tmp_path
     assert any(line.startswith("closed set") for line in report["about"])
     assert "queries: single trials" in report["about"]
     (detail,) = [row for row in report["details"] if row["direction"] == "from-brain"]
+    print(f"n170: top-1 {detail['top1']:.3f} of {detail['queries']} trials a fold, p {detail['p']:.4f}")
     assert (detail["subjects"], detail["gallery_size"], detail["chance"]["top1"]) == (6, 2, 0.5)
     assert detail["top1"] > 0.5
     assert detail["p"] < 0.01  # all six folds pooled

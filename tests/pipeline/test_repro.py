@@ -12,6 +12,8 @@ OUTPUTS = [
     "data/views/vse.zarr.zip",
     "data/features/slip-b16.h5",
     "data/epochs/sub-01.zarr.zip",
+    "data/epochs/sub-01.quality.json",
+    "data/epochs/sub-01.quality.csv",
     "data/runs/intra/sub-02-seed0/model.safetensors",
     "data/runs/inter/sub-01-seed0/history.csv",
     "metrics/retrieval.json",
@@ -23,6 +25,7 @@ READERS = [
     ({"phantom": {"snr": 3.0}}, {"phantom@phantom"}),
     ({"preprocess": {"tmax": 0.9}}, {"preprocess@sub-01", "preprocess@sub-02"}),
     ({"preprocess": {"whitening": {"covariance": "time"}}}, {"preprocess@sub-01", "preprocess@sub-02"}),
+    ({"preprocess": {"reject_peak_to_peak": 1e-4}}, {"preprocess@sub-01", "preprocess@sub-02"}),
     ({"vse": {"eta": 0.5}}, {"vse"}),
     ({"caption": {"prompt": "B"}}, {"caption"}),
     ({"features": {"dtype": "float16"}}, {"features"}),
@@ -34,6 +37,7 @@ READERS = [
     ({"evaluate": {"galleries": ["text"]}}, {"evaluate"}),
     ({"held_out": ["sub-02"]}, {"train-inter@sub-02-0", "evaluate"}),
     ({"seeds": [1]}, {"train@sub-01-1", "train@sub-02-1", "train-inter@sub-01-1", "evaluate"}),
+    ({"study": {"closed_set": True}}, {"stimuli", "preprocess@sub-01", "preprocess@sub-02", "evaluate"}),
     ({"study": {"name": "other"}}, {"stimuli", "preprocess@sub-01", "preprocess@sub-02", "evaluate"}),
 ]
 TRAINED = {
