@@ -62,7 +62,7 @@ def test_responses_without_a_table_of_trials_are_named(checked, weights, params,
     params["study"].update(layout="arrays", root=str(root), images=str(root), stimuli=str(root))
     bad = checked()
     assert set(bad) == {"recording of sub-01"}
-    assert "trials.csv is missing" in bad["recording of sub-01"]
+    assert "trials.csv: no such file; layout arrays expects" in bad["recording of sub-01"]
 
 
 def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):

@@ -134,6 +134,7 @@ def written(tmp_path):
     return write
 
 
+@pytest.mark.filterwarnings("ignore:Encountered unsupported non-voltage units")
 @pytest.mark.parametrize(
     ("kind", "file_format", "names", "atol"),
     [
@@ -153,6 +154,7 @@ def test_a_study_by_mne_bids_is_read(tmp_path, written, kind, file_format, names
     assert [defect.what for defect in LAYOUT.defects(study, "sub-07") if "coordsystem" not in defect.what] == []
 
 
+@pytest.mark.filterwarnings("ignore:Encountered unsupported non-voltage units")
 @pytest.mark.parametrize("kind", ["eeg", "meg"])
 def test_signals_are_those_that_mne_bids_reads(tmp_path, written, kind):
     import mne_bids
