@@ -98,13 +98,16 @@ def _rows_by_code(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.
         span = f"{known.min()}..{known.max()}" if len(known) else "none"
         raise InputError(
             f"{where}: event codes stand for no image of the stimulus table: {listed(codes)}; "
-            f"known codes of split {split}: {span}"
+            f"known codes of split {split}: {span}; correct the events, or name these images in study.stimuli"
         )
     return np.array(rows, dtype=np.int64)
 
 
 def _rows_by_name(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.ndarray:
-    ids = match_image_names(trials["image"].tolist(), table.frame["image_id"].tolist(), what=where)
+    try:
+        ids = match_image_names(trials["image"].tolist(), table.frame["image_id"].tolist(), what=where)
+    except InputError as error:
+        raise InputError(f"{error}; study.stimuli must name every image that was shown") from None
     rows = pd.Index(table.frame["image_id"]).get_indexer(ids)
     splits = table.frame["split"].to_numpy()[rows]
     for split, image_id, says in zip(trials["split"], ids, splits, strict=True):

@@ -185,7 +185,10 @@ def _check_partitions(data: EpochsData, folder: Path) -> None:
         raise InputError(f"{folder}: no training trials; the recordings must show images of split train")
     n_images = len(set(data.image_ids[data.test].tolist()))
     if n_images < 2:
-        raise InputError(f"{folder}: trials of {n_images} test images; retrieval needs at least 2")
+        raise InputError(
+            f"{folder}: trials of {n_images} test images; retrieval needs at least 2: "
+            "add the recordings that show images of split test"
+        )
 
 
 def _whiten_sessions(data: EpochsData, params: PreprocessParams) -> dict[int, float]:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.recordings.stubs import CURE as FETCH
+from pipeline_lib.recordings.stubs import MISSING_FILE, stub_in
 from pipeline_lib.recordings.unpickler import unpickled
 
 PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in (2, 3, 4, 5))
@@ -42,7 +44,7 @@ def load_dict(path: Path) -> dict[str, Any]:
     with _opened(path) as file:
         mapped = _mapped(file, path)
     if mapped[:2] not in PICKLE_STARTS and not _header(mapped, path)[2].hasobject:
-        raise InputError(f"{path}: holds a plain array, expected a pickled dict")
+        raise InputError(f"{path}: holds a plain array, expected a pickled dict; get it again")
     try:
         content = unpickled(mapped, path)
     except InputError:
@@ -91,7 +93,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return Path(path).open("rb")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}){_fetch_it(path)}") from None
 
 
 def _mapped(file: BinaryIO, path: Path) -> mmap:
@@ -107,7 +109,14 @@ def _header(file: BinaryIO | mmap, path: Path) -> tuple[Any, bool, np.dtype]:
     try:
         return HEADERS[np.lib.format.read_magic(file)](file)
     except Exception as error:  # a broken header can fail in any way
-        raise InputError(f"{path}: not an npy file ({_reason(error)}); get it again") from None
+        cure = _fetch_it(path) or f" ({_reason(error)}); get it again"
+        raise InputError(f"{path}: not an npy file{cure}") from None
+
+
+def _fetch_it(path: Path) -> str:
+    """What a stub in place of the file needs; empty if it is none."""
+    stub = stub_in(Path(path), parts=False)
+    return f": {stub}; {FETCH}" if stub not in ("", MISSING_FILE) else ""
 
 
 def _reason(error: Exception) -> str:

@@ -35,6 +35,7 @@ FILE_NAMES: dict[Partition, tuple[str, ...]] = {
     "train": ("raw_eeg_training.npy", "raw_eeg_train.npy"),
     "test": ("raw_eeg_test.npy",),
 }
+CURE = "get the file again"
 EXPECTED = "ses-01, ses-02, ... with raw_eeg_training.npy and raw_eeg_test.npy"
 
 
@@ -147,10 +148,12 @@ def _signal(file: Path) -> Signal:
 
 def _check_shape(data: Any, ch_names: list[str], file: Path) -> None:
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "fiu":
-        raise InputError(f"{file}: raw_eeg_data must be an array of real numbers, is {getattr(data, 'dtype', data)}")
+        raise InputError(
+            f"{file}: raw_eeg_data must be an array of real numbers, is {getattr(data, 'dtype', data)}; {CURE}"
+        )
     if data.ndim != 2 or len(data) != len(ch_names) or not data.shape[1]:
         expected = f"({len(ch_names)} channels, samples)"
-        raise InputError(f"{file}: raw_eeg_data has shape {data.shape}, expected {expected} by ch_names")
+        raise InputError(f"{file}: raw_eeg_data has shape {data.shape}, expected {expected} by ch_names; {CURE}")
 
 
 def _stim_row(raw: _Raw, file: Path) -> int:
@@ -158,7 +161,8 @@ def _stim_row(raw: _Raw, file: Path) -> int:
     if len(rows) != 1:
         found = listed(raw.ch_names[row] for row in rows) or "none"
         raise InputError(
-            f"{file}: needs one trigger channel (ch_types 'stim'), has {found}; channels: {listed(raw.ch_names)}"
+            f"{file}: needs one trigger channel (ch_types 'stim'), has {found}; channels: {listed(raw.ch_names)}; "
+            f"correct ch_types, or {CURE}"
         )
     return rows[0]
 

@@ -88,10 +88,10 @@ def _read(file: Path) -> _Trials:
     ch_names = words(ch_names, "ch_names", file)
     if not isinstance(data, np.ndarray) or data.dtype.kind not in "fiu":
         kind = getattr(data, "dtype", type(data).__name__)
-        raise InputError(f"{file}: preprocessed_eeg_data must be an array of real numbers, is {kind}")
+        raise InputError(f"{file}: preprocessed_eeg_data must be an array of real numbers, is {kind}; get it again")
     if data.ndim != 4 or data.shape[2] != len(ch_names) or 0 in data.shape:
         expected = f"(images, repeats, {len(ch_names)} channels, times) by ch_names"
-        raise InputError(f"{file}: preprocessed_eeg_data has shape {data.shape}, expected {expected}")
+        raise InputError(f"{file}: preprocessed_eeg_data has shape {data.shape}, expected {expected}; get it again")
     times = _seconds(times, file)
     tmin, sfreq = _start_and_rate(times, data.shape[3], file)
     return _Trials(data, ch_names, sfreq, tmin, len(times))

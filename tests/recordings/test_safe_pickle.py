@@ -312,12 +312,29 @@ def test_damage_gives_one_line_or_a_dict(tmp_path, valid_files, data):
             repr(result)  # whatever it holds can be looked at
 
 
-@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1", b"", b"PK\x03\x04", b"\x93NUMPY"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY"])
 def test_a_file_of_another_kind_is_named(tmp_path, content):
     (tmp_path / "x.npy").write_bytes(content)
     for load in (load_dict, load_array):
         with pytest.raises(InputError, match=r"x\.npy: not an npy file .*get it again"):
             load(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1", b"/annex/objects/SHA256E-s20--a.npy"]
+)
+def test_a_stub_is_named_as_one(tmp_path, content):
+    (tmp_path / "text.npy").write_bytes(content)
+    (tmp_path / "link.npy").symlink_to("../annex/objects/a.npy")
+    for load in (load_dict, load_array):
+        with pytest.raises(
+            InputError, match=r"text\.npy: not an npy file: a text stub .*; get its content first: tria"
+        ):
+            load(tmp_path / "text.npy")
+        with pytest.raises(
+            InputError, match=r"link\.npy: cannot be read .*: a link to content .*; get its content first"
+        ):
+            load(tmp_path / "link.npy")
 
 
 def test_a_missing_file_is_named(tmp_path):
