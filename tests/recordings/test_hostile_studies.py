@@ -1,4 +1,4 @@
-"""What a user of `preprocess` sees of damaged and odd files: one line that names file and cure, or trials as promised."""
+"""What `preprocess` makes of damaged and odd files: one line that names file and cure, or trials as promised."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def refused(run):
         with pytest.raises(InputError) as caught:
             run(made, **changes)
         line = str(caught.value)
-        assert line.startswith(f"{names}: ") or line.startswith(f"{names}, line ")
+        assert line.startswith((f"{names}: ", f"{names}, line "))
         assert "\n" not in line
         assert cure in line
         return line
@@ -107,9 +107,8 @@ def test_a_plain_array_in_place_of_a_dict(made, refused):
 @each("things-eeg2")
 def test_a_missing_trigger_channel(made, refused):
     file = change(made, ("train", 1), ch_types=["eeg"] * 4)
-    assert "has none; channels: Fp1, Oz, Pz, stim" in refused(
-        made, names=file, cure="correct ch_types, or get the file"
-    )
+    line = refused(made, names=file, cure="correct ch_types, or get the file again")
+    assert "has none; channels: Fp1, Oz, Pz, stim" in line
 
 
 @each("things-meg-epochs")
@@ -150,15 +149,14 @@ def test_more_images_than_the_stimulus_table_names(made, refused):
 
 @each(*CONTINUOUS)
 def test_events_beyond_the_end_are_left_out_and_counted(made, run):
-    whole = run(made, max_repeats={"train": None, "test": None}, whitening__enabled=False)
-    usual = recording("train", 2)
-    made.write("train", 2, replace(usual, n_samples=400))  # of eight events the last two start at 410 and 470
-    data = run(made, max_repeats={"train": None, "test": None}, whitening__enabled=False)
-    # 290 + 100 samples is still in, 350 + 100 is not
-    assert data.provenance["dropped"] == (
-        {"incomplete": 1} if made.study.layout == "things-eeg2" else {"incomplete": 3}
-    )
-    lost = (whole.session == 2) & ~whole.test & (np.cumsum((whole.session == 2) & ~whole.test) > 5)
+    every = {"max_repeats": {"train": None, "test": None}, "whitening__enabled": False}
+    whole = run(made, **every)
+    # Of eight events, the one at 350 would end at 450; those at 410 and 470, which raw files cannot hold, start too late.
+    made.write("train", 2, replace(recording("train", 2), n_samples=400))
+    data = run(made, **every)
+    assert data.provenance["dropped"] == {"incomplete": 1 if made.study.layout == "things-eeg2" else 3}
+    in_question = (whole.session == 2) & ~whole.test
+    lost = in_question & (np.cumsum(in_question) > 5)
     assert data.image_ids.tolist() == whole.image_ids[~lost].tolist()
 
 
