@@ -37,7 +37,8 @@ def run(*words):
 
 def test_what_ships():
     wanted = {"phantom", "quick", "neuroalign", "neuroalign-no-dla", "neuroalign-no-sga", "neuroalign-no-vse"}
-    assert wanted | {"mcdb", "arrays"} <= set(EVERY)
+    studies = {"arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
+    assert wanted | studies | {"mcdb"} <= set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -85,8 +86,9 @@ def test_the_phantom_is_what_ships(params):
     assert with_values(params, read_preset("phantom").values, where="params.yaml") == params
 
 
-def test_the_phantom_is_the_way_back_from_arrays(params, params_file):
-    run("arrays", "--write", "--params-file", params_file)
+@pytest.mark.parametrize("name", ["arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"])
+def test_the_phantom_is_the_way_back_from_every_study(params, params_file, name):
+    run(name, "--write", "--params-file", params_file)
     assert yaml.safe_load(params_file.read_text()) != params
     run("phantom", "--write", "--params-file", params_file)
     assert yaml.safe_load(params_file.read_text()) == params
