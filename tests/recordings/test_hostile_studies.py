@@ -151,7 +151,7 @@ def test_more_images_than_the_stimulus_table_names(made, refused):
 def test_events_beyond_the_end_are_left_out_and_counted(made, run):
     every = {"max_repeats": {"train": None, "test": None}, "whitening__enabled": False}
     whole = run(made, **every)
-    # Of eight events, the one at 350 would end at 450; those at 410 and 470, which raw files cannot hold, start too late.
+    # The event at 350 would end at 450; those at 410 and 470, which raw files cannot hold, start too late.
     made.write("train", 2, replace(recording("train", 2), n_samples=400))
     data = run(made, **every)
     assert data.provenance["dropped"] == {"incomplete": 1 if made.study.layout == "things-eeg2" else 3}
