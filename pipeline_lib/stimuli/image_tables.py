@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.common.errors import InputError, bad_value, listed
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # not there, not UTF-8, empty, or not a table
         raise InputError(f"{path}: cannot be read as a csv file ({error}); study.stimuli must name one") from None
     if missing := [name for name in columns if name not in table]:
-        raise InputError(f"{path}: columns are missing: {listed(missing)}; it has: {listed(table.columns)}")
+        raise InputError(f"{path}: columns are missing: {listed(missing)}; it has: {listed(table.columns, most=20)}")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
         raise InputError(f"{path}: rows have more fields than the header; put quotes around fields that hold commas")
     return table.fillna("")
@@ -37,6 +37,22 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 def as_posix(file: str) -> str:
     """A path as written by whatever system, with ``/`` between folders."""
     return str(PurePosixPath(file.strip().replace("\\", "/")))
+
+
+def whole_numbers(column: pd.Series, path: Path) -> pd.Series:
+    """A column of text as int; floats (``7.0``) may write them.
+
+    Raises
+    ------
+    InputError
+        Naming the first row whose value is no whole number from 1.
+    """
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = ~((numbers == numbers.round()) & (numbers > 0) & (numbers < 2**53))
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise bad_value(f"{column.name} of row {row + 1}", column.iloc[row], "a whole number from 1", where=str(path))
+    return numbers.astype(int)
 
 
 def check_one_value(rows: pd.DataFrame, column: str, where: str) -> None:
