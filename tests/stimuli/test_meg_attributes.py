@@ -178,7 +178,7 @@ def test_a_table_of_nobody_here_names_nothing(study):
 
 
 def test_catch_trials_may_hold_anything_but_their_type_and_place(named):
-    table = changed(trials_of("sub-BIGMEG1"), 2, things_image_nr="N/A", things_category_nr=77, image_path="")
+    table = changed(trials_of("sub-BIGMEG1"), 2, things_image_nr=99, things_category_nr="N/A", image_path="")
     write_trials(named, 1, table)
     assert read_catalogue(named).frame["file"].tolist() == FILES
 
