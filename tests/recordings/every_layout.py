@@ -1,6 +1,6 @@
 """One small study in every layout: three training and two test pictures, two sessions where the files know sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Recording:
         Length.
     seed : int
         Of the noise.
+    loud : collection of int
+        Codes: from 0.2 s before these are shown to 1 s after, everything is thirty times as loud.
     """
 
     events: Sequence[tuple[int, int, str]]
@@ -51,11 +53,15 @@ class Recording:
     names: Sequence[str] = ("Fp1", "Oz", "Pz")
     sfreq: float = SFREQ
     seed: int = 0
+    loud: Collection[int] = ()
 
     def microvolts(self) -> np.ndarray:
         """The samples, shape (n_channels, n_samples)."""
         seeds = [[self.seed, *name.lower().encode()] for name in self.names]
-        return np.array([20 * np.random.default_rng(seed).standard_normal(self.n_samples) for seed in seeds])
+        data = np.array([20 * np.random.default_rng(seed).standard_normal(self.n_samples) for seed in seeds])
+        for onset in [onset for onset, code, _ in self.events if code in self.loud]:
+            data[:, onset - round(0.2 * self.sfreq) : onset + round(self.sfreq) + 1] *= 30
+        return data
 
 
 def recording(partition: str, session: int = 1, **changes: Any) -> Recording:
