@@ -27,12 +27,14 @@ CATCH_CODE = 999999  # a picture that is to be answered with a button
 END = struct.pack(">iiii", 108, 0, 0, -1)  # the empty tag that closes every FIF file
 PATTERN = "preprocessed_P*-epo.fif"
 EXPECTED = "preprocessed_P1-epo.fif and its parts -epo-1.fif, -epo-2.fif, ..."
+SESSION_COLUMNS = ("session_nr", "session")
 
 
 def runs(study: StudyParams, subject: str) -> list[CutRun]:
     """The sessions of a subject; see :class:`~.recording.Layout`.
 
-    The trials have a session where the epochs' metadata have a column ``session``, else all are of session 1.
+    Sessions are those of the epochs' metadata, columns ``session_nr`` (the authors') or ``session``; without them all
+    trials are of session 1.
 
     Raises
     ------
@@ -41,8 +43,9 @@ def runs(study: StudyParams, subject: str) -> list[CutRun]:
     """
     file = _file(study.root, subject)
     epochs = _opened(file)
-    named = epochs.metadata is not None and "session" in epochs.metadata
-    sessions = epochs.metadata["session"] if named else np.ones(len(epochs.events))
+    metadata = {} if epochs.metadata is None else epochs.metadata
+    column = next((name for name in SESSION_COLUMNS if name in metadata), None)
+    sessions = metadata[column] if column else np.ones(len(epochs.events))
     codes = epochs.events[:, 2].astype(np.int64)
     picks = _meg_channels(epochs)
     return runs_by_session(

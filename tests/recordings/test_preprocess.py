@@ -7,7 +7,6 @@ import pytest
 from pipeline_lib.common.errors import InputError
 from tests.recordings.tiny_study import preprocessed, raw_file, save_session, study_params
 
-
 ALL = {"train": None, "test": None}
 
 

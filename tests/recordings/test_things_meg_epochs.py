@@ -88,8 +88,9 @@ def test_samples_stay_on_the_disk(written, monkeypatch):
     assert len(read) == 2
 
 
-def test_sessions_are_those_of_the_metadata(tmp_path):
-    write_epochs(tmp_path / "P1", metadata=pd.DataFrame({"session": SESSIONS}))
+@pytest.mark.parametrize("column", ["session_nr", "session"])
+def test_sessions_are_those_of_the_metadata(tmp_path, column):
+    write_epochs(tmp_path / "P1", metadata=pd.DataFrame({column: SESSIONS}))
     runs = runs_of(tmp_path)
     assert [run.session for run in runs] == [1, 2, 10]
     assert np.concatenate([run.events()["image"] for run in runs]).tolist() == CODES.tolist()
