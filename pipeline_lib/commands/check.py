@@ -35,6 +35,12 @@ SECTIONS: dict[str, type[Section]] = {
     "train": TrainParams,
     "evaluate": EvaluateParams,
 }
+CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier versions preprocessor_config.json
+    "configuration": "config.json",
+    "processor": "*processor_config.json",
+    "tokenizer": "tokenizer.json",
+    "weights": "*.safetensors",
+}
 LISTS = ("phantoms", "subjects", "held_out", "seeds")
 
 
@@ -161,10 +167,10 @@ def _image_text_model(folder: Path) -> str:
 
 def _captioner(folder: Path) -> str:
     _existing(folder, "README says where weights come from")
-    for name in ("config.json", "preprocessor_config.json", "tokenizer.json"):
-        _existing(folder / name, "save model and processor with transformers' save_pretrained")
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(f"{folder}: no .safetensors weights; save the model with transformers' save_pretrained")
+    for what, pattern in CAPTIONER_FILES.items():
+        if not any(folder.glob(pattern)):
+            cure = "save model and processor with transformers' save_pretrained"
+            raise InputError(f"{folder}: no {what} ({pattern}); {cure}")
     return str(folder)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipeline_lib.commands.check import all_findings, check
+from pipeline_lib.commands.check import all_findings, check, check_weights
 from pipeline_lib.common.errors import InputError
 
 
@@ -44,7 +44,20 @@ def test_missing_weights_are_named(checked):
 
 def test_a_captioner_without_weights_is_named(checked, weights, tmp_path):
     (tmp_path / "data/models/phantom/blip2/model.safetensors").unlink()
-    assert "no .safetensors weights" in checked()["caption.path"]
+    assert "no weights (*.safetensors); save model and processor" in checked()["caption.path"]
+
+
+@pytest.mark.parametrize("name", ["processor_config.json", "preprocessor_config.json"])
+def test_a_captioner_of_any_version_of_transformers_is_good(checked, weights, tmp_path, name):
+    folder = tmp_path / "data/models/phantom/blip2"
+    (folder / "preprocessor_config.json").rename(folder / name)
+    assert checked() == {}
+
+
+def test_the_shipped_captioner_is_good(params, project_root):
+    captioner = project_root / params["caption"]["path"]
+    findings = check_weights(params | {"caption": params["caption"] | {"path": captioner}})
+    assert [finding.say for finding in findings if finding.what == "caption.path"] == [str(captioner)]
 
 
 def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
