@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.recordings.recording import subject_folder
+from pipeline_lib.recordings.recording import LAST_SESSION, subject_folder
 
 SIGNAL_ENDINGS = (".vhdr", ".bdf", ".edf", ".set", ".fif", ".ds")
 DATATYPES = ("eeg", "meg")
@@ -118,7 +118,8 @@ def all_runs(root: Path, subject: str, expected: str) -> list[BidsRun]:
 def data_folders(subject: Path) -> list[tuple[int, Path]]:
     """Number of the session and folder of each ``eeg`` and ``meg`` below a subject's folder.
 
-    Labels of sessions that are not all numbers from 1 are numbered by their rank; without sessions all is session 1.
+    Labels of sessions that are not all numbers from 1 (or dates, such as 20261120) are numbered by their rank; without
+    sessions all is session 1.
     """
     sessions = sorted(path for path in subject.glob("ses-*") if path.is_dir())
     places = list(zip(_session_numbers([path.name for path in sessions]), sessions, strict=True)) or [(1, subject)]
@@ -144,7 +145,7 @@ def _of_tasks(found: list[BidsRun], tasks: Iterable[str] | None, *, where: Path,
 def _session_numbers(names: list[str]) -> list[int]:
     labels = [name.removeprefix("ses-") for name in names]
     numbers = [int(label) if label.isascii() and label.isdigit() else 0 for label in labels]
-    if all(numbers) and len(set(numbers)) == len(numbers):
+    if all(0 < number <= LAST_SESSION for number in numbers) and len(set(numbers)) == len(numbers):
         return numbers
     return list(range(1, len(names) + 1))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.recordings.recording import CutRun, Header
+from pipeline_lib.recordings.recording import LAST_SESSION, CutRun, Header
 
 
 def runs_by_session(
@@ -59,13 +59,13 @@ def session_numbers(values: Any, *, where: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If a value is no whole number from 1 on.
+        If a value is no whole number from 1 to :data:`~pipeline_lib.recordings.recording.LAST_SESSION`.
     """
     numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64)
-    bad = ~(numbers >= 1) | (numbers != np.round(numbers)) | (numbers > np.iinfo(np.int32).max)
+    bad = ~(numbers >= 1) | (numbers != np.round(numbers)) | (numbers > LAST_SESSION)
     if bad.any():
         value = list(values)[int(np.flatnonzero(bad)[0])]
-        raise InputError(f"{where}: column session must hold whole numbers from 1 on, has {value!r}")
+        raise InputError(f"{where}: column session must hold whole numbers from 1 to {LAST_SESSION}, has {value!r}")
     return numbers.astype(np.int64)
 
 

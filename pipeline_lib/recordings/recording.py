@@ -18,6 +18,7 @@ from pipeline_lib.recordings.params import StudyParams
 Partition = Literal["train", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "test")
 EVENT_COLUMNS = ("onset", "image", "split")
+LAST_SESSION = 2**15 - 1  # the store keeps the numbers of sessions in 16 bits
 
 
 @dataclass(frozen=True)

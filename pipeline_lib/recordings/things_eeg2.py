@@ -76,7 +76,7 @@ def _defects_of_session(folder: Path) -> Iterator[Defect]:
 
 
 def _sessions(folder: Path) -> list[tuple[int, Path]]:
-    numbered = [(re.fullmatch(r"ses-(\d+)", path.name), path) for path in folder.iterdir() if path.is_dir()]
+    numbered = [(re.fullmatch(r"ses-(\d{1,4})", path.name), path) for path in folder.iterdir() if path.is_dir()]
     found = sorted((int(match[1]), path) for match, path in numbered if match)
     if not found:
         raise InputError(f"{folder}: no sessions; expected {EXPECTED}")

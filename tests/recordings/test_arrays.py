@@ -84,8 +84,8 @@ def test_a_subject_column_selects_rows(write):
         ({"subject": ["a", "b", "a", "b", "a", "b"]}, r"column subject has no 'sub-01'; it has: a, b"),
         ({"split": None}, r"trials\.csv: columns are missing: split; it has: image"),
         ({"split": ["train"] * 5 + ["val"]}, r"split is 'val', allowed: train, test"),
-        ({"session": ["a"] * 6}, r"trials\.csv: column session must hold whole numbers from 1 on, has 'a'"),
-        ({"session": [1, 1, 1.5, 1, 1, 1]}, r"column session must hold whole numbers from 1 on, has '1.5'"),
+        ({"session": ["a"] * 6}, r"trials\.csv: column session must hold whole numbers from 1 to 32767, has 'a'"),
+        ({"session": [1, 1, 1.5, 1, 1, 1]}, r"column session must hold whole numbers from 1 to 32767, has '1.5'"),
     ],
 )
 def test_a_spoiled_table_is_named(write, columns, message):

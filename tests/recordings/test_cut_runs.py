@@ -40,7 +40,7 @@ def test_sessions_are_numbers_however_written(values):
     assert session_numbers(values, where="x").tolist() == [1, 3]
 
 
-@pytest.mark.parametrize("value", ["a", "", "1.5", "0", "-1", "nan", "1e99"])
+@pytest.mark.parametrize("value", ["a", "", "1.5", "0", "-1", "nan", "1e99", "20261120"])
 def test_what_is_no_session_is_named(value):
-    with pytest.raises(InputError, match=rf"t\.csv: column session .* whole numbers from 1 on, has '{value}'"):
+    with pytest.raises(InputError, match=rf"t\.csv: column session .* whole numbers from 1 to 32767, has '{value}'"):
         session_numbers(["1", value], where="t.csv")
