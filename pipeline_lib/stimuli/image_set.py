@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from filecmp import cmp
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def read_image_set(stimuli: Path, images: Path, *, closed_set: bool) -> Stimulus
         The folder that holds ``image_metadata.npy``, or that file.
     images : Path
         The folder with ``training_images`` and ``test_images``; ``center_images``, of the same layout, may hold
-        further images of the test concepts, which serve class centres only.
+        further images of the test concepts, which serve class centres only; none may be a tested image itself.
     closed_set : bool
         Let test concepts occur in training.
 
@@ -37,7 +39,8 @@ def read_image_set(stimuli: Path, images: Path, *, closed_set: bool) -> Stimulus
     Raises
     ------
     InputError
-        If something is missing or doubled, or a test concept occurs in training although `closed_set` is False.
+        If something is missing or doubled, a test concept occurs in training although `closed_set` is False, or a
+        class centre would hold a test image.
     """
     metadata = stimuli if stimuli.is_file() else stimuli / METADATA
     content = load_dict(metadata)
@@ -47,6 +50,7 @@ def read_image_set(stimuli: Path, images: Path, *, closed_set: bool) -> Stimulus
     )
     check_concepts(table, closed_set=closed_set, where=str(metadata))
     check_files(table, images)
+    _check_centers(table, images)
     return table
 
 
@@ -82,6 +86,17 @@ def check_files(table: StimulusTable, images: Path) -> None:
     # Not Path.is_file, which raises an error for names that the file system finds too long.
     if missing := [file for file in table.frame["file"] if not os.path.isfile(images / file)]:
         raise InputError(f"{images}: {len(missing)} of {len(table)} image files are missing: {listed(missing)}")
+
+
+def _check_centers(table: StimulusTable, images: Path) -> None:
+    """Refuse test images among those of the class centres, as when all of THINGS' pictures of a concept are copied."""
+    tested, offered = (table.of_split(split).groupby("concept")["file"] for split in ("test", "center"))
+    pairs = (pair for concept, files in offered for pair in product(files, tested.get_group(concept)))
+    if same := [center for center, test in pairs if cmp(images / center, images / test, shallow=False)]:
+        raise InputError(
+            f"{images}: {len(same)} of {CENTER_FOLDER} are test images themselves: {listed(same)}; remove them, a "
+            "class centre is made of other images"
+        )
 
 
 def _shown(content: dict[str, Any], split: str, metadata: Path) -> Iterator[tuple[str, str, str]]:

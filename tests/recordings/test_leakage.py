@@ -45,7 +45,7 @@ def write_image_set(folder: Path, training: list[str]) -> None:
         files = [f"{name}_01b.jpg" if split != "center" else f"{name}_02b.jpg" for name in names]
         for place, file in zip(folders, files, strict=True):
             (folder / top / place).mkdir(parents=True)
-            (folder / top / place / file).touch()
+            (folder / top / place / file).write_text(file)
         metadata |= {f"{split}_img_concepts": folders, f"{split}_img_files": files}
     np.save(folder / "image_metadata.npy", metadata)
 

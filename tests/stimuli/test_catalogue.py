@@ -61,7 +61,7 @@ def image_list(tmp_path):
 def _touch(folder, paths):
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).touch()
+        (folder / path).write_text(Path(path).name)
 
 
 # Names
@@ -155,6 +155,12 @@ def test_every_layout_has_a_catalogue():
 def test_center_images_of_a_concept_that_is_not_tested_are_named(image_set):
     with pytest.raises(InputError, match="not tested: red plain star"):
         read_catalogue(image_set(center=TRAIN[:1]))
+
+
+def test_test_images_among_those_of_class_centres_are_named(image_set):
+    copied = "00001_chest2/chest2_05s.jpg"
+    with pytest.raises(InputError, match=rf"1 of center_images are test images themselves: center_images/{copied}; re"):
+        read_catalogue(image_set(center=[*CENTER, copied]))
 
 
 def test_missing_files_are_named(image_set):
