@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.errors import InputError, listed
 
 
 def without_tested_concepts(rows: pd.DataFrame, *, closed_set: bool, where: str) -> pd.DataFrame:
@@ -32,8 +32,10 @@ def without_tested_concepts(rows: pd.DataFrame, *, closed_set: bool, where: str)
     train = rows["split"] == "train"
     tested = train & rows["concept"].isin(rows.loc[rows["split"] == "test", "concept"])
     if train.any() and tested.sum() == train.sum():
+        concepts = listed(sorted(set(rows.loc[tested, "concept"])))
         raise InputError(
-            f"{where}: every training image shows a concept that is tested, which leaves none for zero-shot retrieval; "
-            "set study.closed_set=true if that is meant"
+            f"{where}: every training image shows a concept that is tested ({concepts}), which leaves none for zero-shot "
+            "retrieval; set study.closed_set=true if that is meant, or name the concepts in a column: without one, the "
+            "folder of an image may stand for its concept"
         )
     return rows.assign(split=rows["split"].where(~tested, "center"))

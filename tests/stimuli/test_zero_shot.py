@@ -26,7 +26,7 @@ def test_a_closed_set_is_left_as_it_is():
 
 
 def test_a_study_of_tested_concepts_alone_says_what_to_set():
-    with pytest.raises(InputError, match=r"^x: every training image .*; set study\.closed_set=true"):
+    with pytest.raises(InputError, match=r"^x: every training image .* \(cat\), .*; set study\.closed_set=true"):
         without_tested_concepts(rows(("cat", "train"), ("cat", "test")), closed_set=False, where="x")
 
 
