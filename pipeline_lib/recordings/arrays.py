@@ -88,7 +88,8 @@ def _rows_of_subject(trials: pd.DataFrame, subject: str, file: Path) -> np.ndarr
 
 
 def _read(responses: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    trials = np.asarray(responses[rows[numbers]], dtype=np.float32)
+    with np.errstate(over="ignore"):  # an infinite value is refused when it is used
+        trials = np.asarray(responses[rows[numbers]], dtype=np.float32)
     return trials if trials.ndim == 3 else trials[:, :, None]
 
 

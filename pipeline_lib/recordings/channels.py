@@ -15,6 +15,7 @@ T8 TP9 TP7 CP5 CP3 CP1 CPz CP2 CP4 CP6 TP8 TP10 P7 P5 P3 P1 Pz P2 P4 P6 P8 PO7 P
 THINGS_EEG2 = tuple(_ORDER.split())
 VISUAL_17 = THINGS_EEG2[-17:]
 MEG_TYPES = ("mag", "grad")
+LARGEST = 1e15  # no unit makes a response so large, and its square still fits into single precision
 
 
 def resolve_picks(picks: str | list[str], exclude: list[str], header: Header, *, where: str) -> list[str]:
@@ -116,7 +117,7 @@ def take_rows(data: np.ndarray, rows: Sequence[int]) -> np.ndarray:
 
 
 def check_ranges(lows: np.ndarray, highs: np.ndarray, ch_names: list[str], *, keep_flat: bool, where: str) -> None:
-    """Refuse channels that hold NaN or infinite values, or one value only.
+    """Refuse channels that hold NaN, infinite or absurdly large values, or one value only.
 
     Parameters
     ----------
@@ -135,9 +136,11 @@ def check_ranges(lows: np.ndarray, highs: np.ndarray, ch_names: list[str], *, ke
         Naming the channels.
     """
     broken = ~(np.isfinite(lows) & np.isfinite(highs))
-    if broken.any():
-        names = listed(np.array(ch_names)[broken])
-        raise InputError(f"{where}: channels hold NaN or infinite values: {names}; leave them out (preprocess.exclude)")
+    large = broken | (np.maximum(-lows, highs) > LARGEST)
+    for channels, what in ((broken, "NaN or infinite values"), (large, f"values beyond {LARGEST:g}")):
+        if channels.any():
+            names = listed(np.array(ch_names)[channels])
+            raise InputError(f"{where}: channels hold {what}: {names}; leave them out (preprocess.exclude)")
     flat = lows == highs
     if flat.any() and not keep_flat:
         names = listed(np.array(ch_names)[flat])

@@ -63,7 +63,7 @@ def _cut_recording(run: Run, events: pd.DataFrame, picked: list[str], params: Pr
     events.loc[(events["dropped"] == "") & ~complete, "dropped"] = INCOMPLETE
     onsets = events.loc[events["dropped"] == "", "onset"].to_numpy(dtype=np.int64)
     data = _picked_and_filtered(run, signal, picked, params)
-    return params.sfreq or signal.sfreq, cut_blocks(data, onsets, signal.sfreq, params)
+    return params.sfreq or signal.sfreq, cut_blocks(data, onsets, signal.sfreq, params, where=str(run.file))
 
 
 def _picked_and_filtered(run: Run, signal: Signal, picked: list[str], params: PreprocessParams) -> np.ndarray:
@@ -109,11 +109,12 @@ def _cut_trial_blocks(
         block = np.asarray(run.read(rows[start : start + CUT_BLOCK])[:, channels], dtype=np.float64)
         lows = np.minimum(lows, block.min(axis=(0, 2)))
         highs = np.maximum(highs, block.max(axis=(0, 2)))
+        check_ranges(lows, highs, picked, keep_flat=True, where=str(run.file))  # flat: only all blocks tell
         kept = within_peak_to_peak(block, params.reject_peak_to_peak)
         block = block[kept].astype(np.float32)
         if sfreq is not None:
-            block, n_before = at_rate(block, round(-run.tmin * sfreq), sfreq, params)
-            block = cropped(block, n_before, params.sfreq or sfreq, params)
+            block, n_before = at_rate(block, round(-run.tmin * sfreq), sfreq, params, where=str(run.file))
+            block = cropped(block, n_before, params.sfreq or sfreq, params, where=str(run.file))
         yield block, kept
     if len(rows):
         check_ranges(lows, highs, picked, keep_flat=params.flat_channels == "keep", where=str(run.file))

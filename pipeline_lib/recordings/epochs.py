@@ -27,7 +27,7 @@ def window_of(tmin: float, tmax: float, sfreq: float) -> Window:
 
 def is_complete(onsets: np.ndarray, window: Window, n_samples: int) -> np.ndarray:
     """Whether each epoch lies within a recording of `n_samples`, shape (n_events,)."""
-    return (onsets + window.first >= 0) & (onsets + window.last < n_samples)
+    return (onsets >= -window.first) & (onsets < n_samples - window.last)
 
 
 def cut_epochs(data: np.ndarray, onsets: np.ndarray, window: Window) -> np.ndarray:
@@ -115,7 +115,7 @@ def filtered(data: np.ndarray, sfreq: float, low: float | None, high: float | No
 
 
 def cut_blocks(
-    data: np.ndarray, onsets: np.ndarray, sfreq: float, params: PreprocessParams
+    data: np.ndarray, onsets: np.ndarray, sfreq: float, params: PreprocessParams, *, where: str
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cut, reject, correct, resample and crop the epochs of a recording, a few at a time.
 
@@ -128,6 +128,8 @@ def cut_blocks(
     sfreq : float
         Of `data`, Hz.
     params : PreprocessParams
+    where : str
+        The recording's file, for errors.
 
     Yields
     ------
@@ -141,7 +143,8 @@ def cut_blocks(
         batch = cut_epochs(data, onsets[start : start + BATCH], window)
         kept = within_peak_to_peak(batch, params.reject_peak_to_peak)
         batch = correct_baseline(batch[kept], -window.first, params.baseline).astype(np.float32)
-        yield cropped(*at_rate(batch, -window.first, sfreq, params), params.sfreq or sfreq, params), kept
+        batch, n_before = at_rate(batch, -window.first, sfreq, params, where=where)
+        yield cropped(batch, n_before, params.sfreq or sfreq, params, where=where), kept
 
 
 def within_peak_to_peak(epochs: np.ndarray, limit: float | None) -> np.ndarray:
@@ -151,20 +154,24 @@ def within_peak_to_peak(epochs: np.ndarray, limit: float | None) -> np.ndarray:
     return (np.ptp(epochs, axis=-1) <= limit).all(axis=-1)
 
 
-def cropped(epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessParams) -> np.ndarray:
+def cropped(epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessParams, *, where: str) -> np.ndarray:
     """The samples of ``preprocess.crop`` of epochs at `sfreq` with `n_before` samples before onset.
 
     Raises
     ------
     InputError
-        If the epochs do not reach that far.
+        If the epochs do not reach that far, or no sample is left; names the recording's file, `where`.
     """
     crop = crop_samples(params.crop.start, params.crop.stop, sfreq)
+    if crop.stop <= crop.start:
+        wanted = f"{params.crop.start}..{params.crop.stop} s"
+        raise InputError(f"{where}: preprocess.crop is {wanted}, which holds no sample at {sfreq:g} Hz; widen it")
     first, stop = n_before + crop.start, n_before + crop.stop
     if first < 0 or stop > epochs.shape[-1]:
         wanted, start, end = params.crop, -n_before / sfreq, (epochs.shape[-1] - n_before) / sfreq
         raise InputError(
-            f"preprocess.crop is {wanted.start}..{wanted.stop} s, but the trials span {start:g}..{end:g} s"
+            f"{where}: preprocess.crop is {wanted.start}..{wanted.stop} s, but the trials span {start:g}..{end:g} s; "
+            "change it, or preprocess.tmin and tmax"
         )
     return epochs[..., first:stop]
 

@@ -39,9 +39,11 @@ def events_from_stim(stim: np.ndarray, *, where: str) -> np.ndarray:
     """
     onsets = np.flatnonzero((stim != 0) & (np.diff(stim, prepend=0) != 0))
     codes = stim[onsets]
-    if not (np.isfinite(codes).all() and (codes == np.round(codes)).all()):
-        bad = codes[~(np.isfinite(codes) & (codes == np.round(codes)))]
-        raise InputError(f"{where}: the trigger channel holds values that are no event codes: {listed(bad)}")
+    whole = np.isfinite(codes) & (codes == np.round(codes)) & (np.abs(codes) < 2**53)
+    if not whole.all():
+        raise InputError(
+            f"{where}: the trigger channel holds values that are no event codes: {listed(codes[~whole])}; get it again"
+        )
     return np.stack([onsets, codes.astype(np.int64)], axis=1)
 
 

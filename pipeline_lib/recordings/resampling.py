@@ -15,10 +15,25 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.params import PreprocessParams
 
 MIN_PADDING = 100  # samples before and after the epoch, as MNE's
+LARGEST_TERM = 1000  # of the ratio of two rates; larger ones take long and much memory
+TOLERANCE = 1e-3  # of the new rate: a thousandth of a second at the end of a second
 
 
-def at_rate(epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessParams) -> tuple[np.ndarray, int]:
+def at_rate(
+    epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessParams, *, where: str
+) -> tuple[np.ndarray, int]:
     """Bring epochs recorded at `sfreq` (Hz) to ``preprocess.sfreq``, as ``preprocess.resampling`` says.
+
+    Parameters
+    ----------
+    epochs : ndarray, shape (n_epochs, n_channels, n_times)
+    n_before : int
+        Samples before onset.
+    sfreq : float
+        Hz.
+    params : PreprocessParams
+    where : str
+        The recording's file, for the error.
 
     Returns
     -------
@@ -29,15 +44,22 @@ def at_rate(epochs: np.ndarray, n_before: int, sfreq: float, params: PreprocessP
     Raises
     ------
     InputError
-        If epochs cannot be decimated to that rate.
+        If epochs cannot be brought or decimated to that rate.
     """
-    ratio = Fraction((params.sfreq or sfreq) / sfreq).limit_denominator(1000)
+    wanted = (params.sfreq or sfreq) / sfreq
+    ratio = Fraction(wanted).limit_denominator(LARGEST_TERM)
+    if ratio.numerator > LARGEST_TERM or abs(float(ratio) - wanted) > TOLERANCE * wanted:
+        raise InputError(
+            f"{where}: preprocess.sfreq is {params.sfreq}, but the recording has {sfreq} Hz: their ratio is none of "
+            f"whole numbers up to {LARGEST_TERM}; change it, or correct the recording's rate"
+        )
     if params.resampling == "fourier" or ratio == 1:
         return resample_epochs(epochs, n_before, ratio)
     if ratio.numerator != 1:
+        possible = sfreq / math.ceil(1 / ratio)
         raise InputError(
-            f"preprocess.sfreq is {params.sfreq}, but {sfreq} Hz can only be decimated to a rate that it is a whole "
-            f"multiple of, such as {sfreq / math.ceil(1 / ratio)}; change it, or set preprocess.resampling=fourier"
+            f"{where}: preprocess.sfreq is {params.sfreq}, but {sfreq} Hz can only be decimated to a rate that it is a "
+            f"whole multiple of, such as {possible}; change it, or set preprocess.resampling=fourier"
         )
     return decimate_epochs(epochs, n_before, ratio.denominator)
 

@@ -20,7 +20,7 @@ from tests.recordings.tiny_study import smooth_signal
 
 def cut_all(data, onsets, sfreq, params):
     """All epochs of a recording at once."""
-    return np.concatenate([epochs for epochs, _ in cut_blocks(data, np.asarray(onsets), sfreq, params)])
+    return np.concatenate([epochs for epochs, _ in cut_blocks(data, np.asarray(onsets), sfreq, params, where="a.npy")])
 
 
 def test_window_covers_tmin_to_tmax():
@@ -98,7 +98,7 @@ def test_epochs_beyond_the_limit_are_rejected_before_any_scaling(settings):
     data[1, 5000], data[0, 12_100] = 80e-6, 60e-6
     onsets = np.arange(1000, 28_000, 1000)
     params = settings(reject_peak_to_peak=75e-6, baseline="zscore")
-    blocks = list(cut_blocks(data, onsets, 1000.0, params))
+    blocks = list(cut_blocks(data, onsets, 1000.0, params, where="a.npy"))
     kept = np.concatenate([kept for _, kept in blocks])
     assert onsets[~kept].tolist() == [4000, 5000]  # the peak at 5 s ends one epoch and starts the next
     assert [len(epochs) for epochs, _ in blocks] == [kept.sum() for _, kept in blocks]
@@ -107,8 +107,23 @@ def test_epochs_beyond_the_limit_are_rejected_before_any_scaling(settings):
 
 
 def test_a_crop_beyond_the_trials_is_named(settings):
-    with pytest.raises(InputError, match=r"preprocess.crop is 0.0..1.0 s, but the trials span -0.2..0.8 s"):
-        cropped(np.zeros((1, 1, 100)), 20, 100.0, settings())
+    with pytest.raises(InputError, match=r"a\.npy: preprocess.crop is 0.0..1.0 s, but the trials span -0.2..0.8 s"):
+        cropped(np.zeros((1, 1, 100)), 20, 100.0, settings(), where="a.npy")
+
+
+def test_a_crop_between_two_samples_is_named(settings):
+    params = settings(crop={"start": 0.1, "stop": 0.2})
+    with pytest.raises(
+        InputError, match=r"a\.npy: preprocess.crop is 0.1..0.2 s, which holds no sample at 2 Hz; widen"
+    ):
+        cropped(np.zeros((1, 1, 100)), 20, 2.0, params, where="a.npy")
+
+
+@pytest.mark.parametrize("sfreq", [1e-300, 0.5, 1e9, 1e300])
+def test_whatever_rate_a_header_claims_no_epoch_reaches_beyond_the_recording(sfreq):
+    onsets, window = np.array([0, 50, 99]), window_of(-0.2, 1.0, sfreq)
+    expected = [onset + window.first >= 0 and onset + window.last < 100 for onset in onsets.tolist()]
+    assert is_complete(onsets, window, 100).tolist() == expected
 
 
 def test_batches_do_not_change_epochs(settings):

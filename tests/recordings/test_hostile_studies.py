@@ -247,6 +247,40 @@ def test_a_channel_that_one_file_lacks(made, refused):
     assert "channels are missing: Pz; present: Fp1, Oz, P3" in refused(made, names=file, cure="change preprocess.picks")
 
 
+@each("things-eeg2")
+@pytest.mark.parametrize("sfreq", [1e-300, 0.01, 1e9])
+def test_a_rate_that_no_amplifier_has(made, refused, sfreq):
+    for place in made.files:
+        change(made, place, sfreq=sfreq)
+    if sfreq > 1:  # every epoch would be longer than the recording
+        refused(made, names=made.folder, cure="incomplete: ")
+    else:
+        refused(made, names=made.files["train", 1], cure="change it, or correct the recording's rate")
+
+
+@each("things-eeg2")
+def test_a_crop_without_a_sample(made, refused):
+    for place in made.files:
+        change(made, place, sfreq=1e-300)
+    refused(made, names=made.files["train", 1], cure="widen it", sfreq=None)
+
+
+@each("things-eeg2", "arrays")
+@pytest.mark.filterwarnings("error")
+def test_values_that_are_no_response(made, refused):
+    file = made.files["train", 1]
+    if made.study.layout == "arrays":
+        responses = np.load(file)
+        responses[3, 1, 5] = 1e300
+        np.save(file, responses)
+    else:
+        data = np.load(file, allow_pickle=True).item()["raw_eeg_data"]
+        data[1, 30] = 1e300
+        change(made, ("train", 1), raw_eeg_data=data)
+    # Beyond single precision, in which cut trials are read, a value is infinite.
+    assert "channels hold " in refused(made, names=file, cure="leave them out (preprocess.exclude)", sfreq=None)
+
+
 # On the command line
 
 

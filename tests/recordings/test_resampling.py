@@ -79,7 +79,22 @@ def test_decimated_samples_are_those_of_the_recording_and_onset_is_one_of_them()
 
 def test_only_whole_multiples_are_decimated(settings):
     params = settings(resampling="decimate", sfreq=500.0)
-    with pytest.raises(InputError, match=r"sfreq is 500.0, but 1200.0 Hz .* such as 400.0; .*resampling=fourier"):
-        at_rate(np.zeros((1, 1, 100)), 10, 1200.0, params)
+    with pytest.raises(
+        InputError, match=r"a\.npy: preprocess.sfreq is 500.0, but 1200.0 Hz .* such as 400.0; .*resampling=fourier"
+    ):
+        at_rate(np.zeros((1, 1, 100)), 10, 1200.0, params, where="a.npy")
     same = np.zeros((1, 1, 100))
-    assert at_rate(same, 10, 500.0, params)[0] is same
+    assert at_rate(same, 10, 500.0, params, where="a.npy")[0] is same
+
+
+@pytest.mark.parametrize("sfreq", [1e-300, 0.2, 60_000.0, 250_000.0, 1e300])
+@pytest.mark.parametrize("resampling", ["fourier", "decimate"])
+def test_rates_too_far_apart_are_refused(settings, sfreq, resampling):
+    params = settings(sfreq=250.0, resampling=resampling)
+    if sfreq in (60_000.0, 250_000.0):  # whole multiples up to 1000
+        assert at_rate(np.zeros((1, 1, 1000)), 0, sfreq, params, where="a.npy")[0].shape == (1, 1, -(-250_000 // sfreq))
+        return
+    with pytest.raises(
+        InputError, match=r"a\.npy: preprocess.sfreq is 250.0, but the recording has .* Hz: their ratio"
+    ):
+        at_rate(np.zeros((1, 1, 1000)), 0, sfreq, params, where="a.npy")
