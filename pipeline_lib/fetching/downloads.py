@@ -91,7 +91,8 @@ class ResumingDownloader:
         if have > expected:
             self._throw_away()
         if have != expected:
-            raise UnansweredError(f"the server sends {'more than' if have > expected else have} of {expected} bytes")
+            sent = f"more than the {expected}" if have > expected else f"{have} of {expected}"
+            raise UnansweredError(f"the server sends {sent} bytes")
 
     def _have(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
@@ -122,6 +123,7 @@ def fetch_file(web: Web, remote: RemoteFile, target: Path, scratch: Path, moved:
     InputError
         If the server does not answer, or sends other bytes than its listing promises, twice.
     """
+    _forget_older_versions(remote, scratch)
     for _ in range(2):
         if _fetched_whole(web, remote, target, scratch, moved):
             return
@@ -164,8 +166,19 @@ def _fetched_whole(web: Web, remote: RemoteFile, target: Path, scratch: Path, mo
     return True
 
 
+def _forget_older_versions(remote: RemoteFile, scratch: Path) -> None:
+    """Nothing will continue what was gathered of a file before it changed on the host."""
+    for file in scratch.glob(f"{_short(remote.url)}-*"):
+        if not file.name.startswith(f"{_key(remote)}."):
+            file.unlink()
+
+
 def _key(remote: RemoteFile) -> str:
-    return hashlib.sha256(f"{remote.url}\n{remote.version}".encode()).hexdigest()[:24]
+    return f"{_short(remote.url)}-{_short(remote.version)}"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _start(response: "requests.Response", have: int) -> int | None:

@@ -30,13 +30,13 @@ def run_plan(plan: Plan, web: Web) -> None:
     """
     try:
         with _alone(plan.scratch):
+            for stale in plan.scratch.glob("tmp*"):  # pooch's, of a process that was killed while it compared checksums
+                stale.unlink()
             check_space(plan.out, plan.bytes_needed, what=f"fetching {plan.study.name}")
             ledger = Ledger(plan.scratch / LEDGER, plan.out)
             with _bar(plan) as moved:
                 for one in plan.wanted:
                     _fetch(one, plan.scratch, ledger, web, moved)
-            for stale in (*plan.scratch.glob("*.part"), *plan.scratch.glob("*.whole")):
-                stale.unlink()
     except OSError as error:
         raise InputError(f"{plan.out}: cannot be written to: {error}; choose another folder with --out") from error
 

@@ -137,14 +137,24 @@ def test_what_will_not_pass_is_asked_once(host, web, remote, target, scratch, st
     assert not target.exists()
 
 
-@pytest.mark.parametrize("fault", ["*short:1000", "*long", "*500", "*429", "*drop:0"])
-def test_what_does_not_pass_ends_in_one_line_and_no_file(host, web, remote, target, scratch, fault):
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("*short:1000", "sends 1000 of 300000 bytes"),
+        ("*long", "sends more than the 300000 bytes"),
+        ("*500", "answers 500"),
+        ("*429", "answers 429"),
+        ("*drop:0", "no whole answer"),
+    ],
+)
+def test_what_does_not_pass_ends_in_one_line_and_no_file(host, web, remote, target, scratch, fault, says):
     host.faults[PATH] = [fault]
     with pytest.raises(InputError) as caught:
         fetch_file(web, remote, target, scratch)
     assert remote.url in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "4 attempts" in str(caught.value)
+    assert says in str(caught.value)
     assert not target.exists()
     assert not list(scratch.glob("*.whole"))
 

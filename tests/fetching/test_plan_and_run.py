@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.fetching.downloads import part_file
 from pipeline_lib.fetching.plan import make_plan
 from pipeline_lib.fetching.run import run_plan
 from pipeline_lib.fetching.studies import STUDIES, choose_parts, find_study
@@ -287,11 +289,30 @@ def test_a_place_that_cannot_be_written_to(plan_of, web, out):
         run_plan(plan, web)
 
 
-def test_parts_of_older_versions_are_swept_up(fetch, out):
-    (out / ".fetch").mkdir(parents=True)
-    (out / ".fetch" / "0123.part").write_bytes(b"old")
+def test_what_is_left_of_older_versions_and_killed_processes_is_swept_up(plan_of, fetch, out):
+    one = plan_of("things-meg-epochs").wanted[0]
+    old, killed = (part_file(replace(one.remote, checksum="md5:0"), out / ".fetch"), out / ".fetch" / "tmp123")
+    old.parent.mkdir(parents=True)
+    for file in (old, killed):
+        file.write_bytes(b"old")
     fetch("things-meg-epochs")
-    assert not (out / ".fetch" / "0123.part").exists()
+    assert not old.exists()
+    assert not killed.exists()
+
+
+def test_an_interrupted_download_survives_the_fetch_of_another_subject(fetch, host):
+    large = archive({"ses-01/raw_eeg_training.npy": LARGE}, "sub-02/")
+    host.serve_osf("crxs4", {"googledrive": RAW | {"sub-02.zip": large}})
+    path = "/bytes/nodes/crxs4/files/googledrive/sub-02.zip"
+    host.faults[path] = ["drop:1000000", "*404"]
+    with pytest.raises(InputError, match="404"):
+        fetch("things-eeg2", "sub-02", "recordings")
+    fetch("things-eeg2", "sub-01", "recordings")
+    host.faults.clear()
+    host.asked.clear()
+    assert fetch("things-eeg2", "sub-02", "recordings")["sub-02/ses-01/raw_eeg_training.npy"] == LARGE
+    (asked,) = [asked for name, asked in host.asked if name == path]
+    assert int(asked.removeprefix("bytes=").removesuffix("-")) > 900_000
 
 
 PROGRAM = """
