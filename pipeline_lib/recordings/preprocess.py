@@ -21,6 +21,7 @@ from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.moments import Moments, of_channels
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.recordings.quality import Quality
+from pipeline_lib.recordings.recording import CutRun
 from pipeline_lib.recordings.responses import measure_responses
 from pipeline_lib.recordings.spool import Spool
 from pipeline_lib.recordings.store import EpochsData
@@ -81,7 +82,8 @@ def preprocess_subject(
     conditions = {}
     if params.whitening.enabled:
         conditions = _whiten_sessions(data, params)
-        data = replace(data, whitening=WHITENING_NAMES[params.whitening.fit_on])
+        own = WHITENING_NAMES[params.whitening.fit_on]
+        data = replace(data, whitening=own if data.whitening == "none" else f"{data.whitening}, then {own}")
     if params.standardize == "train":
         standardize(data.epochs, data.test)
     settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
@@ -110,6 +112,7 @@ class _Collected:
 
     spool_file: Path
     ch_names: list[str]
+    whitening: str = "none"
     sfreq: float | None = None
     tmin: float = 0.0
     spool: Spool | None = None
@@ -139,7 +142,7 @@ class _Collected:
             sfreq=self.sfreq,
             tmin=self.tmin,
             subject=subject,
-            whitening="none",
+            whitening=self.whitening,
             provenance={},
         )
 
@@ -150,7 +153,7 @@ def _collected(
     runs = layout_of(study.layout).runs(study, subject)
     first = runs[0]
     picked = resolve_picks(params.picks, params.exclude, first.header(), where=str(first.file))
-    collected = _Collected(scratch / "epochs.f32", picked)
+    collected = _Collected(scratch / "epochs.f32", picked, first.whitening if isinstance(first, CutRun) else "none")
     sfreqs: dict[float | None, Path] = {}
     for run, events in progress(planned_runs(runs, table, params), total=len(runs), label=subject, unit="run"):
         events = events.copy()

@@ -100,6 +100,11 @@ class CutRun:
         The trials with the given numbers: ndarray of int, shape (n,) to ndarray, shape (n, n_channels, n_times).
     tmin : float
         Time of the first sample in seconds from onset.
+    all_sessions : bool
+        The trials of all sessions stand in one file that does not tell them apart, their repeats chosen already: what
+        ``preprocess.max_repeats`` allows per session would cut them again, so it is not applied.
+    whitening : str
+        As :class:`~pipeline_lib.recordings.store.EpochsData`'s: what was done before the trials were shared.
     """
 
     session: int
@@ -108,6 +113,8 @@ class CutRun:
     events: Callable[[], pd.DataFrame]
     read: Callable[[np.ndarray], np.ndarray]
     tmin: float
+    all_sessions: bool = False
+    whitening: str = "none"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 ``<root>/<subject>/preprocessed_eeg_{training,test}.npy``, each a dict with ``preprocessed_eeg_data``, shape (n_images,
 n_repeats, n_channels, n_times), ``ch_names`` and ``times`` in seconds. Two kinds are in circulation: 17 channels at
 100 Hz from -0.2 s, saved with numpy; and 63 channels at 250 Hz from 0 s, a bare pickle, whose ``times`` still name the
-50 samples before onset that its data lack (data_layouts.md §1). Repeats of all sessions are shuffled together.
+50 samples before onset that its data lack (data_layouts.md §1). Repeats of all sessions are shuffled
+together, 4 of training and 80 of test images.
 """
 
 from collections.abc import Iterator
@@ -80,6 +81,8 @@ def _run(file: Path, partition: Partition) -> CutRun:
         events=partial(_events, trials, partition),
         read=partial(_rows, trials),
         tmin=trials.tmin,
+        all_sessions=True,
+        whitening="by-those-who-shared-the-trials",
     )
 
 

@@ -22,7 +22,8 @@ def planned_runs(
     """Each run with its events and what is to become of them.
 
     Repeats are counted over all runs of a session, and drawn before anything is known about the signals: an event that
-    later proves incomplete or too large is not replaced by another repeat.
+    later proves incomplete or too large is not replaced by another repeat. Files that hold the repeats of all sessions
+    together keep them all.
 
     Parameters
     ----------
@@ -41,11 +42,12 @@ def planned_runs(
     """
     for session, group in groupby(runs, key=lambda run: run.session):
         session_runs = list(group)
+        chosen = any(isinstance(run, CutRun) and run.all_sessions for run in session_runs)
         events = [resolve_events(run.events(), table, where=str(run.file)) for run in session_runs]
         together = pd.concat(events, keys=range(len(events)))
         for test in (False, True):
             rows = np.flatnonzero((together["dropped"] == "") & (together["test"] == test))
-            most = params.max_repeats.test if test else params.max_repeats.train
+            most = None if chosen else params.max_repeats.test if test else params.max_repeats.train
             codes = together["code"].to_numpy()[rows]
             kept = select_repeats(codes, most, seed=params.seed, session=session, test=test)
             together.iloc[rows[~kept], together.columns.get_loc("dropped")] = REPEATS

@@ -8,7 +8,7 @@ import pytest
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.channels import VISUAL_17
 from pipeline_lib.recordings.things_eeg2_preprocessed import LAYOUT
-from tests.recordings.tiny_study import study_params
+from tests.recordings.tiny_study import preprocessed, study_params
 
 CHANNELS = [*VISUAL_17[::-1]]
 TIMES = np.arange(-20, 80) / 100
@@ -65,6 +65,16 @@ def test_trials_are_numbered_by_image_then_repeat(save, study):
     for row, image in enumerate(runs[1].events()["image"]):
         (trial,) = runs[1].read(np.array([row]))
         assert np.array_equal(trial, test["preprocessed_eeg_data"][image - 1, row % 5])
+
+
+def test_chosen_repeats_are_kept_and_their_whitening_is_named(save, study, settings, table):
+    save(training=content(n_repeats=4), test=content(n_images=2, n_repeats=30))
+    changes = {"sfreq": None, "crop": {"start": 0.0, "stop": 0.8}}
+    data = preprocessed(study, settings(**changes, whitening__enabled=False), "sub-01", table).data
+    assert (np.sum(~data.test), np.sum(data.test)) == (12, 60)  # 2 and 20 per session is what their authors kept
+    assert data.whitening == "by-those-who-shared-the-trials"
+    again = preprocessed(study, settings(**changes), "sub-01", table).data
+    assert again.whitening == "by-those-who-shared-the-trials, then own-training-trials"
 
 
 def test_rows_come_in_the_order_asked_for(save, study):
