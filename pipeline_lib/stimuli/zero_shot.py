@@ -34,8 +34,8 @@ def without_tested_concepts(rows: pd.DataFrame, *, closed_set: bool, where: str)
     if train.any() and tested.sum() == train.sum():
         concepts = listed(sorted(set(rows.loc[tested, "concept"])))
         raise InputError(
-            f"{where}: every training image shows a concept that is tested ({concepts}), which leaves none for zero-shot "
-            "retrieval; set study.closed_set=true if that is meant, or name the concepts in a column: without one, the "
-            "folder of an image may stand for its concept"
+            f"{where}: every training image shows a concept that is tested ({concepts}), which leaves none for "
+            "zero-shot retrieval; set study.closed_set=true if that is meant, or name the concepts in a column: "
+            "without one, the folder of an image may stand for its concept"
         )
     return rows.assign(split=rows["split"].where(~tested, "center"))
