@@ -111,6 +111,9 @@ def _tar_members(opened: tarfile.TarFile, archive: Path) -> Iterator[Member]:
             raise _refused(archive, info.name, "is a link or a device")
         if info.isreg():
             yield Member(path, info.size, lambda info=info: opened.extractfile(info))
+    opened.fileobj.seek(opened.offset)
+    if opened.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile takes this for the end, too
+        raise tarfile.ReadError("cut off after a member")
 
 
 def _check_names(paths: list[PurePosixPath], archive: Path) -> None:

@@ -64,10 +64,10 @@ def safe_path(name: str, where: str) -> PurePosixPath:
     Raises
     ------
     InputError
-        If the path is empty or absolute, has a drive letter, ``..`` or a control character.
+        If the path is empty or absolute, has a drive letter, ``..``, a control character, or half a character.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    unprintable = any(ord(character) < 32 for character in name)
+    unprintable = any(ord(character) < 32 or "\ud800" <= character <= "\udfff" for character in name)
     if not path.parts or path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name) or unprintable:
         raise InputError(f"{where}: {name!r} leads outside the folder it would be put in; nothing was written")
     return path

@@ -104,6 +104,7 @@ class Web:
         final = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.TooManyRedirects)
         try:
             with self.session.get(url, headers=headers, stream=True, timeout=self.patience.timeout) as response:
+                _check_redirects(response, url)
                 _check_status(response, url)
                 yield response
         except (*final, requests.exceptions.MissingSchema) as error:
@@ -128,12 +129,19 @@ class Web:
                 tries.failed(reason)
 
     def _all_of(self, response: "requests.Response", url: str) -> str:
-        body = b""
+        body = bytearray()
         for chunk in response.iter_content(1 << 16):
             body += chunk
             if len(body) > LONGEST_LISTING:
                 raise InputError(f"{url}: the listing has more than {LONGEST_LISTING} bytes: this is no listing")
         return body.decode("utf-8", errors="replace")
+
+
+def _check_redirects(response: "requests.Response", url: str) -> None:
+    """What a host sends encrypted may not be replaced by what anybody on the way puts in."""
+    steps = [*(earlier.url for earlier in response.history), response.url]
+    if url.startswith("https:") and (open_step := next((step for step in steps if not step.startswith("https:")), "")):
+        raise InputError(f"{url}: the host leads on to {open_step}, without encryption; get this file in a browser")
 
 
 def _check_status(response: "requests.Response", url: str) -> None:

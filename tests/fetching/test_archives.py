@@ -18,7 +18,19 @@ from pipeline_lib.fetching.archives import unpack
 from pipeline_lib.fetching.remote import safe_path
 
 SESSIONS = {f"ses-0{number}/raw_eeg_{kind}.npy": f"{number} {kind}".encode() for number in (1, 2) for kind in "ab"}
-EVIL_NAMES = ["../evil", "ses-01/../../evil", "/evil", "C:/evil", "c:evil", "..\\evil", "\\evil", "a\0b", "x/\n/y", ""]
+EVIL_NAMES = [
+    "../evil",
+    "ses-01/../../evil",
+    "/evil",
+    "C:/evil",
+    "c:evil",
+    "..\\evil",
+    "\\evil",
+    "a\0b",
+    "x/\n/y",
+    "",
+    "\ud800",
+]
 
 
 @pytest.fixture
@@ -96,7 +108,7 @@ def refuse(archive, place, match):
     assert sorted(place.parent.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", [name for name in EVIL_NAMES if name and "\0" not in name])
+@pytest.mark.parametrize("name", [name for name in EVIL_NAMES if name and "\0" not in name and name.isascii()])
 @pytest.mark.parametrize("write", [write_zip, write_tar])
 def test_members_that_lead_outside_are_refused_by_name(tmp_path, place, write, name):
     refuse(write(tmp_path / "archive", SESSIONS | {name: b"evil"}), place, "leads outside the folder")
@@ -181,6 +193,13 @@ def test_damage_is_one_line(tmp_path, place, write):
     if write is write_zip:
         archive.write_bytes(data[:5000] + b"x" + data[5001:])
         refuse(archive, place, "CRC")
+
+
+@pytest.mark.parametrize("end", [b"", b"junk" * 128])
+def test_a_tar_that_was_cut_off_between_two_members_is_not_taken_for_whole(tmp_path, place, end):
+    archive = write_tar(tmp_path / "a.tar", SESSIONS)
+    archive.write_bytes(archive.read_bytes()[: 2 * 1024] + end)
+    refuse(archive, place, "damaged.*cut off after a member")
 
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path, place):

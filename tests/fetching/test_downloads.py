@@ -1,9 +1,12 @@
 """A file arrives whole or not at all, and what has arrived is not asked for again."""
 
 import hashlib
+import io
 import random
+from contextlib import nullcontext
 
 import pytest
+import requests
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.fetching.downloads import fetch_file, part_file
@@ -238,6 +241,26 @@ def test_no_server_at_all(web, target, scratch):
     remote = RemoteFile("a", "http://127.0.0.1:9/a", 1)
     with pytest.raises(InputError, match=r"http://127\.0\.0\.1:9/a: no whole answer: .*refused.* \(4 attempts\)"):
         fetch_file(web, remote, target, scratch)
+
+
+@pytest.mark.parametrize(
+    ("steps", "refused"),
+    [
+        (["https://a/1", "https://b/2"], ""),
+        (["https://a/1", "http://b/2"], "http://b/2"),
+        (["https://a/1", "http://b/2", "https://a/3"], "http://b/2"),
+        (["http://a/1", "http://b/2"], ""),
+    ],
+)
+def test_nobody_leads_from_an_encrypted_address_to_an_open_one(web, monkeypatch, steps, refused):
+    answers = [requests.Response() for _ in steps]
+    for answer, url in zip(answers, steps, strict=True):
+        answer.url, answer.status_code, answer.raw = url, 200, io.BytesIO(b"bytes")
+    answers[-1].history = answers[:-1]
+    monkeypatch.setattr(web.session, "get", lambda url, **_: answers[-1])
+    expected = pytest.raises(InputError, match=f"leads on to {refused}, without") if refused else nullcontext()
+    with expected:
+        assert web.text(steps[0]) == "bytes"
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a", "nonsense", "http://"])
