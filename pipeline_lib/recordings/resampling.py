@@ -15,7 +15,8 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.params import PreprocessParams
 
 MIN_PADDING = 100  # samples before and after the epoch, as MNE's
-LARGEST_TERM = 1000  # of the ratio of two rates; larger ones take long and much memory
+LARGEST_RATIO = 1000  # of the new rate to the old; larger ones take long and much memory
+FINEST = 2**13  # denominator of that ratio: 8192 Hz become 250 (125/4096) without a rest
 TOLERANCE = 1e-3  # of the new rate: a thousandth of a second at the end of a second
 
 
@@ -47,11 +48,11 @@ def at_rate(
         If epochs cannot be brought or decimated to that rate.
     """
     wanted = (params.sfreq or sfreq) / sfreq
-    ratio = Fraction(wanted).limit_denominator(LARGEST_TERM)
-    if ratio.numerator > LARGEST_TERM or abs(float(ratio) - wanted) > TOLERANCE * wanted:
+    ratio = Fraction(wanted).limit_denominator(FINEST)
+    if wanted > LARGEST_RATIO or abs(float(ratio) - wanted) > TOLERANCE * wanted:
         raise InputError(
-            f"{where}: preprocess.sfreq is {params.sfreq}, but the recording has {sfreq} Hz: their ratio is none of "
-            f"whole numbers up to {LARGEST_TERM}; change it, or correct the recording's rate"
+            f"{where}: preprocess.sfreq is {params.sfreq}, but the recording has {sfreq} Hz: their ratio must lie "
+            f"within 1/{FINEST} and {LARGEST_RATIO}; change it, or correct the recording's rate"
         )
     if params.resampling == "fourier" or ratio == 1:
         return resample_epochs(epochs, n_before, ratio)

@@ -77,6 +77,17 @@ def test_decimated_samples_are_those_of_the_recording_and_onset_is_one_of_them()
     assert (shifted[0, 0, n_before], shifted[0, 0, 0]) == (121, 1)
 
 
+@pytest.mark.parametrize("sfreq", [2048.0, 4096.0, 5000.0, 8192.0, 16384.0])
+def test_the_rates_of_amplifiers_are_left_exactly(settings, sfreq):
+    """An epoch that is whole at both rates is whole afterwards, too: no sample is lost to a rounded ratio."""
+    n_before = round(0.5 * sfreq)
+    epochs = smooth_signal(np.arange(-n_before, round(sfreq) + 1) / sfreq)[None, None]
+    resampled, new_before = at_rate(epochs, n_before, sfreq, settings(sfreq=250.0), where="x")
+    assert (new_before, resampled.shape[-1]) == (125, 376)
+    times = (np.arange(376) - 125) / 250
+    np.testing.assert_allclose(resampled[0, 0, 25:-25], smooth_signal(times[25:-25]), atol=0.002)
+
+
 def test_only_whole_multiples_are_decimated(settings):
     params = settings(resampling="decimate", sfreq=500.0)
     with pytest.raises(
