@@ -65,9 +65,12 @@ def _agree(yes: bool) -> None:
 
 def _tell_settings(plan: Plan) -> None:
     typer.echo(f"fetch: {files_text(one.remote for one in plan.wanted)} in {plan.out}; for params.yaml:")
-    settings = {"layout": plan.study.layout, "root": plan.out}
-    below = {"images": plan.study.images, "stimuli": plan.study.stimuli}
-    for name, value in {**settings, **{name: plan.out / folder for name, folder in below.items() if folder}}.items():
+    recordings = [one for one in plan.wanted if one.subject]
+    if recordings:
+        typer.echo(f"  subjects: [{', '.join(dict.fromkeys(one.subject for one in recordings))}]")
+    places = {"images": plan.study.images, "stimuli": plan.study.stimuli}
+    settings = {"layout": plan.study.layout, "root": plan.out / (recordings[0].part.folder if recordings else "")}
+    for name, value in {**settings, **{name: plan.out / folder for name, folder in places.items() if folder}}.items():
         typer.echo(f"  study.{name}: {value}")
 
 

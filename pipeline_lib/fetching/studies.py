@@ -46,6 +46,11 @@ class Part:
     holds: tuple[str, ...] = ()
     asked_for: bool = False
 
+    @property
+    def folder(self) -> str:
+        """Below what all its files are put; empty for the folder of the study."""
+        return self.target.partition("{")[0]
+
 
 @dataclass(frozen=True)
 class Study:
@@ -181,7 +186,9 @@ STUDIES = {
                     "{subject}/{place}",
                 ),
                 _openneuro("image-list", r"sourcedata/[^/]+\.(?:csv|tsv)"),
+                _openneuro("events", r"sub-\w+/(?:ses-\w+/)?meg/[^/]+_events\.tsv", "sourcedata/{path}"),
             ),
+            stimuli="sourcedata",
             elsewhere=(MEG_IMAGES,),
         ),
     )

@@ -74,7 +74,8 @@ def test_with_agreement_it_is_there(host, monkeypatch, capsys, tmp_path):
     assert sorted(path.name for path in root.iterdir()) == [".fetch", "image_set", "sub-01", "sub-02"]
     assert out.index("licence") < out.index("fetch: 3 files")
     assert out.endswith(
-        "for params.yaml:\n  study.layout: things-eeg2\n  study.root: data/raw/things-eeg2\n"
+        "for params.yaml:\n  subjects: [sub-01, sub-02]\n"
+        "  study.layout: things-eeg2\n  study.root: data/raw/things-eeg2\n"
         "  study.images: data/raw/things-eeg2/image_set\n  study.stimuli: data/raw/things-eeg2/image_set\n"
     )
     # The second time there is nothing to agree to.
@@ -83,6 +84,27 @@ def test_with_agreement_it_is_there(host, monkeypatch, capsys, tmp_path):
     assert (code, err) == (0, "")
     assert "to download: 0 files, 0 bytes; 3 are there already" in out
     assert len(host.paths()) == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (
+            ["things-meg-epochs"],
+            "subjects: [P1, P2] study.layout: things-meg-epochs study.root: o study.stimuli: o/sourcedata",
+        ),
+        (
+            ["things-eeg2-preprocessed", "--parts", "63-channels"],
+            "subjects: [sub-01] study.layout: things-eeg2-preprocessed study.root: o/63-channels "
+            "study.images: o/image_set study.stimuli: o/image_set",
+        ),
+        (["things-meg-bids", "--parts", "image-list"], "study.layout: things-meg-bids study.root: o study.stimuli: o"),
+    ],
+)
+def test_the_settings_name_where_things_are(host, monkeypatch, capsys, words, settings):
+    code, out, _ = trialign(monkeypatch, capsys, *words, "--out", "o", "--yes")
+    assert code == 0
+    assert " ".join(out.partition("for params.yaml:")[2].split()) == settings
 
 
 @pytest.mark.parametrize(("answer", "downloaded"), [(True, True), (False, False)])

@@ -117,6 +117,16 @@ def test_meg_epochs_get_a_folder_per_subject(fetch):
     }
 
 
+def test_meg_epochs_come_with_what_names_their_images(fetch, plan_of):
+    assert set(fetch("things-meg-epochs", parts="image-list, events")) == {
+        "sourcedata/sample_attributes_P1.csv",
+        "sourcedata/sample_attributes_P2.csv",
+        "sourcedata/sub-BIGMEG1/ses-01/meg/a_events.tsv",
+        "sourcedata/sub-BIGMEG2/ses-01/meg/a_events.tsv",
+    }
+    assert plan_of("things-meg-epochs").study.stimuli == "sourcedata"
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_second_time_nothing_is_downloaded(fetch, plan_of, host, study):
     first = fetch(study)
@@ -257,7 +267,7 @@ def test_a_ledger_that_was_cut_short_is_no_trouble(fetch, host, out):
     for junk in (text[:-10], text + '\n{"place": 3', text + "\n[]\nnull\n", ""):
         ledger.write_text(junk)
         assert fetch("things-meg-epochs") == first
-    assert len(host.paths()) == 5
+    assert len(host.paths()) == 7
 
 
 def test_a_folder_that_was_put_in_place_but_not_recorded_is_unpacked_again(plan_of, fetch, host, out):
