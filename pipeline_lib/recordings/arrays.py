@@ -98,4 +98,4 @@ def _header(n_channels: int) -> Header:
     return Header(ch_names, ["misc"] * n_channels, sfreq=None)
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

@@ -100,4 +100,4 @@ def _splits(columns: BidsParams, table: pd.DataFrame, _: BidsRun) -> pd.Series:
     return table[columns.split].str.lower()
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

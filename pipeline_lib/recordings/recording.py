@@ -67,8 +67,9 @@ class Run:
     events : callable
         Reads what was shown when: a DataFrame with the columns of :data:`EVENT_COLUMNS`, in order of time. ``onset`` is
         the sample of ``signal().data``; ``image`` the stimulus table's event code (a column of int) or a name of the
-        image (a column of str); ``split`` is ``train``, ``test``, or a word for what is no picture trial (``target``,
-        ``catch``), whose ``image`` means nothing. A column ``concept`` may follow, for `trialign inspect`.
+        image (a column of str); ``split`` is ``train``, ``test``, ``shown`` (the stimulus table alone tells which), or
+        a word for what is no picture trial (``target``, ``catch``), whose ``image`` means nothing. A column ``concept``
+        may follow, for `trialign inspect` and the names of THINGS-MEG's pictures.
     signal : callable
         Reads the samples.
     dropouts : tuple of (float, float)
@@ -142,16 +143,13 @@ class Layout:
 
     Attributes
     ----------
-    expected : str
-        What a subject's folder holds, in a few words, for errors.
     runs : callable
-        ``runs(study, subject) -> list of Run or CutRun``, by session, then in order of time. Reads names of files
-        only; raises :class:`InputError` if there is nothing.
+        ``runs(study, subject) -> list of Run or CutRun``, by session. Reads names of files and, of trials that are cut
+        already, tables and headers; raises :class:`InputError` if there is nothing.
     defects : callable
         ``defects(study, subject)``: what is wrong with a subject's files, from names, tables and headers.
     """
 
-    expected: str
     runs: Callable[[StudyParams, str], list[Run] | list[CutRun]]
     defects: Callable[[StudyParams, str], Iterable[Defect]]
 

@@ -177,4 +177,4 @@ def _positive(sfreq: Any, file: Path) -> float:
     return value
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

@@ -59,4 +59,4 @@ def _splits(table: pd.DataFrame, run: BidsRun) -> pd.Series:
     return table["trial_type"].where(table["trial_type"] != "image", run.task)
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

@@ -139,4 +139,4 @@ def _rows(trials: _Trials, rows: np.ndarray) -> np.ndarray:
     return trials.data[np.unravel_index(rows, trials.data.shape[:2])]
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

@@ -66,4 +66,4 @@ def _splits(table: pd.DataFrame, _: BidsRun) -> pd.Series:
     return table["trial_type"].replace(SPLITS)
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)

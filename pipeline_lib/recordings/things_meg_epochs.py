@@ -138,4 +138,4 @@ def _read(epochs: "mne.BaseEpochs", picks: np.ndarray, file: Path, rows: np.ndar
         raise InputError(f"{file}: the trials cannot be read, the file or a part is damaged ({error})") from None
 
 
-LAYOUT = Layout(EXPECTED, runs, defects)
+LAYOUT = Layout(runs, defects)
