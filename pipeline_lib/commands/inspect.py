@@ -11,11 +11,14 @@ from typing import Annotated, Any, get_args
 import typer
 
 from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.params import load_section
 from pipeline_lib.recordings.inspection import SplitSummary, SubjectSummary, inspect_subject
 from pipeline_lib.recordings.params import BidsParams, StudyParams
 from pipeline_lib.recordings.recording import subject_names
 
 LAYOUT_NAMES = get_args(StudyParams.model_fields["layout"].annotation)
+EPOCHS = Path("data/epochs")
+SHOWN_QUALITY = {"trials", "flat_channels", "noisy_channels", "condition", "responses"}
 
 
 def inspect(
@@ -23,7 +26,11 @@ def inspect(
     layout: Annotated[str, typer.Option(help=f"How it is laid out: {', '.join(LAYOUT_NAMES)}.")],
     *,
     subjects: Annotated[str, typer.Option(help="Only these, separated by commas.")] = "",
-    epochs: Annotated[Path, typer.Option(help="Where preprocess wrote quality files.")] = Path("data/epochs"),
+    epochs: Annotated[
+        Path | None,
+        typer.Option(help=f"Where preprocess wrote quality files; {EPOCHS} if params.yaml names this study."),
+    ] = None,
+    params_file: Annotated[Path, typer.Option(help="Says which study those are of.")] = Path("params.yaml"),
     image: Annotated[str, typer.Option(help="Layout bids: column of the image file.")] = "stim_file",
     split: Annotated[str, typer.Option(help="Layout bids: column of the split.")] = "split",
     concept: Annotated[str | None, typer.Option(help="Layout bids: column of the concept.")] = None,
@@ -33,6 +40,7 @@ def inspect(
     """Report subjects, runs, events, images, repeats, channels and every defect, from tables and headers alone."""
     study = _study(root, layout, BidsParams(task=task, image=image, split=split, concept=concept))
     summaries = [inspect_subject(study, name) for name in _chosen(study, subjects)]
+    epochs = epochs or _epochs_of(study, params_file)
     quality = {summary.subject: _quality(epochs, summary.subject) for summary in summaries}
     if as_json:
         rows = [summary.as_json(root) | {"quality": quality[summary.subject]} for summary in summaries]
@@ -116,11 +124,23 @@ def _alternatives(values: list[Any]) -> str:
     return " or ".join(map(str, values)) or "?"
 
 
-def _quality(epochs: Path, subject: str) -> dict[str, Any] | None:
-    file = epochs / f"{subject}.quality.json"
-    if not file.exists():
+def _epochs_of(study: StudyParams, params_file: Path) -> Path | None:
+    """Where the pipeline puts epochs, if they are of this study: subjects of other studies have the same names."""
+    try:
+        here = load_section(params_file, "study", StudyParams)
+    except InputError:
+        return None
+    return EPOCHS if (here.layout, here.root.resolve()) == (study.layout, study.root.resolve()) else None
+
+
+def _quality(epochs: Path | None, subject: str) -> dict[str, Any] | None:
+    file = epochs and epochs / f"{subject}.quality.json"
+    if file is None or not file.exists():
         return None
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        quality = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{file}: not valid JSON ({error}); run 'dvc repro preprocess' again") from None
+    if not isinstance(quality, dict) or not quality.keys() >= SHOWN_QUALITY:
+        raise InputError(f"{file}: holds no quality of a recording; run 'dvc repro preprocess' again")
+    return quality

@@ -101,7 +101,7 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
         runs = layout.runs(study, subject)
     except InputError as error:
         folder = study.root / subject
-        return SubjectSummary(subject, 0, [], {}, {}, [], [Defect(folder, _without_place(error, folder), STOPS)])
+        return SubjectSummary(subject, 0, [], {}, {}, [], [Defect(folder, _reason(error, folder, study), STOPS)])
     defects = list(layout.defects(study, subject))
     tables: list[tuple[AnyRun, pd.DataFrame]] = []
     headers: dict[int, Header] = {}
@@ -111,7 +111,7 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
             # One header per session: a CTF header takes a tenth of a second, and a study has 480.
             headers[run.session] = headers.get(run.session) or run.header()
         except InputError as error:
-            defects.append(Defect(run.file, _without_place(error, run.file), STOPS))
+            defects.append(Defect(run.file, _reason(error, run.file, study), STOPS))
     summaries = [RunSummary(_below(run.file, study.root), run.session, _counts(events)) for run, events in tables]
     splits = _splits([events for _, events in tables])
     return SubjectSummary(
@@ -196,5 +196,6 @@ def _below(place: Path, root: Path) -> str:
     return place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
 
 
-def _without_place(error: InputError, file: Path) -> str:
-    return str(error).removeprefix(f"{file}: ")
+def _reason(error: InputError, place: Path, study: StudyParams) -> str:
+    """An error without the place that is named beside it, files below the study's root."""
+    return str(error).removeprefix(f"{place}: ").replace(f"{study.root}/", "")
