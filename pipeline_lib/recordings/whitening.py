@@ -92,7 +92,7 @@ def noise_covariance(
     return _sum_of(_over_trials, [(of_image[i], 1 / len(repeated)) for i in repeated], epochs, threads)
 
 
-def whitening_matrix(covariance: np.ndarray, *, where: str) -> np.ndarray:
+def whitening_of(covariance: np.ndarray, *, where: str) -> Whitening:
     """W = Σ^(−1/2), symmetric; channels without variance are neither used nor changed.
 
     Parameters
@@ -107,7 +107,16 @@ def whitening_matrix(covariance: np.ndarray, *, where: str) -> np.ndarray:
     InputError
         If Σ is singular: channels are copies or sums of one another.
     """
-    return _whitening(covariance, where).matrix
+    alive = np.flatnonzero(np.diag(covariance) > 0)
+    eigenvalues, vectors = np.linalg.eigh(covariance[np.ix_(alive, alive)])
+    if len(alive) and eigenvalues[0] <= eigenvalues[-1] * len(alive) * np.finfo(float).eps:
+        raise InputError(
+            f"{where}: the noise covariance is singular, some channels are copies or sums of others; "
+            "leave them out (preprocess.picks) or set preprocess.whitening.enabled=false"
+        )
+    w = np.eye(len(covariance))
+    w[np.ix_(alive, alive)] = vectors / np.sqrt(eigenvalues) @ vectors.T
+    return Whitening(w, float(eigenvalues[-1] / eigenvalues[0]) if len(alive) else 1.0)
 
 
 def fit_whitening(
@@ -153,7 +162,7 @@ def fit_whitening(
         noise_covariance(epochs, images, covariance, where=where, chosen=chosen, threads=threads)
         for chosen in partitions
     ]
-    return _whitening(np.mean(parts, axis=0), where)
+    return whitening_of(np.mean(parts, axis=0), where=where)
 
 
 def whiten(epochs: TrialRows, w: np.ndarray) -> None:
@@ -207,19 +216,6 @@ def _over_trials(epochs: TrialRows, rows: np.ndarray, weight: float) -> np.ndarr
     samples = np.ascontiguousarray(read_rows(epochs, rows).transpose(2, 1, 0))
     weights = np.full(len(samples), weight / len(samples))
     return np.sum([shrunk_sum(samples[i], weights[i]) for i in slices_of(len(samples), samples)], axis=0)
-
-
-def _whitening(covariance: np.ndarray, where: str) -> Whitening:
-    alive = np.flatnonzero(np.diag(covariance) > 0)
-    eigenvalues, vectors = np.linalg.eigh(covariance[np.ix_(alive, alive)])
-    if len(alive) and eigenvalues[0] <= eigenvalues[-1] * len(alive) * np.finfo(float).eps:
-        raise InputError(
-            f"{where}: the noise covariance is singular, some channels are copies or sums of others; "
-            "leave them out (preprocess.picks) or set preprocess.whitening.enabled=false"
-        )
-    w = np.eye(len(covariance))
-    w[np.ix_(alive, alive)] = vectors / np.sqrt(eigenvalues) @ vectors.T
-    return Whitening(w, float(eigenvalues[-1] / eigenvalues[0]) if len(alive) else 1.0)
 
 
 def _working(block: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pipeline_lib.recordings.whitening import (
     noise_covariance,
     standardize,
     whiten,
-    whitening_matrix,
+    whitening_of,
 )
 from tests.recordings.plain_covariance import plain_shrunk
 
@@ -137,12 +137,12 @@ def test_a_channel_without_variance_leaves_the_condition_number_alone(session):
 
 def test_copies_of_a_channel_are_refused():
     with pytest.raises(InputError, match="x: the noise covariance is singular"):
-        whitening_matrix(np.ones((2, 2)), where="x")
+        whitening_of(np.ones((2, 2)), where="x")
 
 
 def test_channels_without_variance_are_left_alone():
     covariance = np.array([[4.0, 0, 0], [0, 0, 0], [0, 0, 9.0]])
-    np.testing.assert_allclose(whitening_matrix(covariance, where="x"), np.diag([0.5, 1, 1 / 3]))
+    np.testing.assert_allclose(whitening_of(covariance, where="x").matrix, np.diag([0.5, 1, 1 / 3]))
 
 
 def test_standardizing_uses_training_trials_only():
@@ -228,7 +228,7 @@ def test_narrow_numbers_and_any_unit_will_do(long_session, dtype, scale):
     np.testing.assert_allclose(
         ours / deviation / deviation[:, None], expected / deviation / deviation[:, None], atol=1e-7
     )
-    w = whitening_matrix(expected, where="x")
+    w = whitening_of(expected, where="x").matrix
     white = w @ epochs
     whiten(epochs, w)
     assert epochs.dtype == dtype
