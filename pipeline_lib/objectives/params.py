@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pipeline_lib.common.errors import listed
 from pipeline_lib.common.params import Section
 
-Objective = Literal["brain-image", "image-text", "guidance"]
+Objective = Literal["brain-image", "image-text", "guidance", "brain-text", "consistency", "adapter-consistency"]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -18,6 +18,12 @@ class SgaParams(Section):
     diagonal: Literal["softmax", "one"]
     reduction: Literal["mean", "sum"]
     teacher_grad: bool
+
+
+class AdapterLossParams(Section):
+    """The objective ``adapter-consistency``, HMAVD's L_r: what it is multiplied by, besides a balancer's weight."""
+
+    consistency_weight: Weight
 
 
 class StaticParams(Section):
@@ -59,8 +65,8 @@ class LossParams(Section):
 
     Attributes
     ----------
-    objectives : list of {"brain-image", "image-text", "guidance"}
-        L1, L2 and L3 of NeuroAlign's Algorithm 1; at least one, none twice.
+    objectives : list of Objective
+        At least one, none twice; :func:`pipeline_lib.objectives.terms.objective_terms` says what each is.
     balancer : {"static", "dla", "mcdb"}
         The names in :data:`pipeline_lib.balancing.build.BALANCERS`.
     temperature : float
@@ -71,10 +77,13 @@ class LossParams(Section):
         Which embeddings get unit length, see :func:`pipeline_lib.objectives.normalize.embed`.
     positives : {"pair", "concept"}
         What counts as a match within a batch.
+    target_grad : bool
+        Whether ``brain-image`` and ``brain-text`` teach the image and text side too. Without, as in NICE-LLM, these
+        are fixed targets for the brain, and learn from the other objectives only.
     norms_every : int
         Steps between measurements of each objective's gradient norm where the balancer itself needs none (static and
         MCDB); a measurement costs further backward passes. 0 means never.
-    sga, static, dla, mcdb, spr
+    sga, adapter, static, dla, mcdb, spr
         The parts' own parameters.
     """
 
@@ -84,8 +93,10 @@ class LossParams(Section):
     logit_scale: Literal["learned", "fixed", "softplus"]
     normalize: Literal["both", "image", "none"]
     positives: Literal["pair", "concept"]
+    target_grad: bool
     norms_every: int = Field(ge=0)
     sga: SgaParams
+    adapter: AdapterLossParams
     static: StaticParams
     dla: DlaParams
     mcdb: McdbParams

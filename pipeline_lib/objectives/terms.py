@@ -5,19 +5,29 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.objectives.consistency import consistency
 from pipeline_lib.objectives.guidance import semantic_guidance
 from pipeline_lib.objectives.info_nce import info_nce
 from pipeline_lib.objectives.normalize import Embeddings
 from pipeline_lib.objectives.params import LossParams
 
-NEED_TEXT = ("image-text", "guidance")
+NEED_TEXT = ("image-text", "guidance", "brain-text", "consistency", "adapter-consistency")
+BEFORE_AFTER = tuple[Tensor, Tensor]
 
 
-def objective_terms(params: LossParams, embeddings: Embeddings, *, concepts: Tensor | None = None) -> dict[str, Tensor]:
+def objective_terms(
+    params: LossParams,
+    embeddings: Embeddings,
+    *,
+    concepts: Tensor | None = None,
+    adapted: BEFORE_AFTER | None = None,
+) -> dict[str, Tensor]:
     """The losses that ``params.objectives`` names, in that order.
 
     ``brain-image`` is L1 = InfoNCE(brain, image), ``image-text`` is L2 = InfoNCE(image, text), ``guidance`` is
-    L3 = SGA (NeuroAlign, Algorithm 1, lines 15, 17 and 18).
+    L3 = SGA (NeuroAlign, Algorithm 1, lines 15, 17 and 18). ``brain-text`` is InfoNCE(brain, text), ``consistency`` is
+    L_cos of image and text, ``adapter-consistency`` is L_r times its weight (HMAVD, equations 2-4 and 7). HMAVD's sum
+    of two brain-image terms, two brain-text terms and L_cos over five is that of the static weights 0.4, 0.4, 0.2.
 
     Parameters
     ----------
@@ -25,6 +35,8 @@ def objective_terms(params: LossParams, embeddings: Embeddings, *, concepts: Ten
     embeddings : Embeddings
     concepts : Tensor of int, shape (n_items,), optional
         Used, and needed, with ``params.positives`` "concept".
+    adapted : pair of Tensor, shape (n_items, text_dim), optional
+        Text features before and behind their adapter; used, and needed, by ``adapter-consistency``.
 
     Returns
     -------
@@ -33,7 +45,7 @@ def objective_terms(params: LossParams, embeddings: Embeddings, *, concepts: Ten
     Raises
     ------
     InputError
-        If an objective needs text and there is none.
+        If an objective needs text, or an adapter, and there is none.
     ValueError
         If concepts are needed and there are none.
     """
@@ -42,7 +54,7 @@ def objective_terms(params: LossParams, embeddings: Embeddings, *, concepts: Ten
         concepts = None
     elif concepts is None:
         raise ValueError("loss.positives is 'concept', so the concepts of the batch's items must be given")
-    return {name: _term(name, params, embeddings, concepts) for name in params.objectives}
+    return {name: _term(name, params, embeddings, concepts, adapted) for name in params.objectives}
 
 
 def check_text(objectives: Iterable[str], *, available: bool) -> None:
@@ -60,10 +72,26 @@ def check_text(objectives: Iterable[str], *, available: bool) -> None:
         )
 
 
-def _term(name: str, params: LossParams, embeddings: Embeddings, concepts: Tensor | None) -> Tensor:
+def _term(
+    name: str, params: LossParams, embeddings: Embeddings, concepts: Tensor | None, adapted: BEFORE_AFTER | None
+) -> Tensor:
     brain, image, text, scale = embeddings
-    if name == "brain-image":
-        return info_nce(brain, image, scale, concepts=concepts)
+    if name in ("brain-image", "brain-text"):
+        target = image if name == "brain-image" else text
+        return info_nce(brain, target if params.target_grad else target.detach(), scale, concepts=concepts)
     if name == "image-text":
         return info_nce(image, text, scale, concepts=concepts)
+    if name == "consistency":
+        return consistency(image, text)
+    if name == "adapter-consistency":
+        return params.adapter.consistency_weight * consistency(*_checked(adapted))
     return semantic_guidance(brain, image, text, scale, **params.sga.model_dump())
+
+
+def _checked(adapted: BEFORE_AFTER | None) -> BEFORE_AFTER:
+    if adapted is None:
+        raise InputError(
+            "loss.objectives: adapter-consistency compares text features with what their adapter makes of them, and "
+            "there is no adapter; set encoder.heads.text: adapter, or leave adapter-consistency out of loss.objectives"
+        )
+    return adapted

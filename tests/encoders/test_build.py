@@ -39,7 +39,7 @@ def test_same_seed_same_weights(params):
     [
         ("name", "tsconf", r"encoder\.name is 'tsconf'.*did you mean 'tsconv'"),
         ("dropout", 1.0, r"encoder\.dropout is 1\.0"),
-        ("head_dropout", -0.1, r"encoder\.head_dropout is -0\.1"),
+        ("head_dropout", {"brain": -0.1, "image": 0, "text": 0}, r"encoder\.head_dropout\.brain is -0\.1"),
         ("dim", 0, r"encoder\.dim is 0"),
     ],
 )
