@@ -22,6 +22,8 @@ def test_the_shipped_parameters_are_valid(loss_params):
         ({"static": {"weights": [1, 2]}}, r"loss\.static.*one number for each of brain-image, image-text, guidance"),
         ({"static": {"weights": [0, 0, 0]}}, r"loss\.static.*must not all be zero"),
         ({"static": {"weights": [1, -1, 1]}}, r"loss\.static\.weights\.1 is -1"),
+        ({"objectives": ["brain-texts"]}, r"loss\.objectives\.0 is 'brain-texts'.*did you mean 'brain-text'"),
+        ({"adapter": {"consistency_weight": -1}}, r"loss\.adapter\.consistency_weight is -1"),
         ({"norms_every": -1}, r"loss\.norms_every is -1"),
     ],
 )
