@@ -67,7 +67,8 @@ class FeatureScaling(nn.Module):
             self.deviation.copy_(features.std(0, correction=0).clamp_min(1e-6))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Scale features of shape (n_items, *shape)."""
+        """Scale features of shape (n_items, *shape), in the model's floating-point type."""
+        features = features.to(self.mean.dtype)
         if self.kind == "zscore":
             return (features - self.mean) / self.deviation
         return nn.functional.normalize(features, dim=-1) if self.kind == "unit" else features
@@ -83,7 +84,8 @@ class Branch(nn.Module):
     def forward(self, features: Tensor, subject: Tensor | None = None) -> Tensor:
         """Embed features of shape (n_items, dim), or (n_items, n_layers, dim) where they are mixed."""
         scaled = self.scaling(features)
-        return self.head(scaled if self.mixture is None else self.mixture(scaled, subject))
+        mixed = scaled if self.mixture is None else self.mixture(scaled, subject)
+        return self.head(mixed).to(self.scaling.mean.dtype)
 
 
 class AlignmentModel(nn.Module):
@@ -109,7 +111,7 @@ class AlignmentModel(nn.Module):
 
     def __init__(self, encoder: EncoderParams, loss: LossParams, shapes: Shapes, feature_scale: str) -> None:
         super().__init__()
-        self.encoder = build_encoder(encoder, shapes.n_channels, shapes.n_times)
+        self.encoder = build_encoder(encoder, shapes.n_channels, shapes.n_times, shapes.n_subjects)
         widths = {"brain": self.encoder.dim, "image": shapes.image_dim, "text": shapes.text_dim}
         widths = {name: width for name, width in widths.items() if width is not None}
         self.dim = shared_width(encoder, widths)
@@ -120,6 +122,11 @@ class AlignmentModel(nn.Module):
         if shapes.text_dim is not None:
             self.text_branch = Branch(FeatureScaling(feature_scale, shapes.text_dim), heads["text"])
         self.logit_scale = LogitScale(loss.logit_scale, loss.temperature)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights, and of all embeddings."""
+        return self.image_branch.scaling.mean.dtype
 
     def embed_brain(self, prepared: Tensor, subject: Tensor | None = None) -> Tensor:
         """Embed what ``encoder.prepare`` made of epochs.
@@ -135,8 +142,9 @@ class AlignmentModel(nn.Module):
         Tensor, shape (n_epochs, dim)
             Not normalised.
         """
-        encoded = self.encoder(prepared) if subject is None else self.encoder(prepared, subject)
-        return self.brain_head(encoded)
+        # Responses may be kept in bfloat16, and autocast leaves its products so; the weights, and the losses, are not.
+        encoded = self.encoder(prepared, subject).to(self.dtype)
+        return self.brain_head(encoded).to(self.dtype)
 
     def embed_image(self, features: Tensor, subject: Tensor | None = None) -> Tensor:
         """Embed image features, as a training subject may see them.

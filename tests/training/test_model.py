@@ -70,17 +70,16 @@ def test_heads_of_differing_widths_are_refused(make_model):
 
 
 def test_hmavds_heads_by_the_definition(make_model):
-    model = make_model(dim=None, image="adapter", text="adapter")
+    model = make_model(dim=None, image="adapter", text="adapter").double()
     for parameter in model.parameters():
         nn.init.normal_(parameter)
-    features = torch.randn(6, 24)
-    unit = (features / features.norm(dim=1, keepdim=True)).double()
-    head = model.text_branch.head.double()
+    features = torch.randn(6, 24, dtype=torch.float64)
+    unit, head = features / features.norm(dim=1, keepdim=True), model.text_branch.head
     adapted = unit + 0.2 * torch.relu(unit @ head.down.weight.T + head.down.bias) @ head.up.weight.T + head.shift
-    before, behind = model.adapted_text(unit)
+    before, behind = model.adapted_text(features)
     torch.testing.assert_close(before, unit)
     torch.testing.assert_close(behind, adapted)
-    torch.testing.assert_close(model.embed_text(unit), 0.5 * adapted + 0.5 * unit)
+    torch.testing.assert_close(model.embed_text(features), 0.5 * adapted + 0.5 * unit)
 
 
 def test_branches_hold_every_trained_parameter_once(make_model):
@@ -135,6 +134,21 @@ def test_the_subject_reaches_the_encoder(make_model, monkeypatch):
     model.embed_brain(torch.randn(2, 20))
     assert seen[0] is subject
     assert seen[1] is None
+
+
+@pytest.mark.parametrize("kind", ["projection", "linear", "identity", "adapter"])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_embeddings_are_float32_whatever_the_data_and_the_products(make_model, kind, autocast):
+    brain = "projection" if kind == "adapter" else kind
+    shapes = Shapes(6, 4, 24, 24, n_subjects=1, n_layers=2)
+    model = make_model(shapes, dim=24, brain=brain, image=kind, text=kind)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        embeddings = (
+            model.embed_brain(torch.randn(3, 24, dtype=torch.bfloat16)),
+            model.embed_image(torch.randn(3, 2, 24, dtype=torch.bfloat16)),
+            model.embed_text(torch.randn(3, 24, dtype=torch.bfloat16)),
+        )
+    assert all(embedding.dtype == torch.float32 for embedding in embeddings)
 
 
 def test_without_captions_there_is_no_text(make_model):
