@@ -26,7 +26,8 @@ def main(
     """Train on one subject and write the run folder `out`."""
     settings = load_settings(params_file)
     inputs = RunInputs("intra", subject, {subject: epochs}, features, stimuli)
-    typer.echo(train_run(inputs, settings, n_epochs=settings.train.epochs, seed=seed, out=out))
+    if said := train_run(inputs, settings, n_epochs=settings.train.epochs, seed=seed, out=out):
+        typer.echo(said)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def main(
     if not others:
         raise InputError(f"{params_file}: leaving {held_out} out leaves no training subject; set held_out to []")
     inputs = RunInputs("inter", held_out, others, features, stimuli)
-    typer.echo(train_run(inputs, settings, n_epochs=settings.train.inter_epochs, seed=seed, out=out))
+    if said := train_run(inputs, settings, n_epochs=settings.train.inter_epochs, seed=seed, out=out):
+        typer.echo(said)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.outputs import scratch_beside, written_whole
 from pipeline_lib.common.zarr_zip import open_zarr_zip, pack_zarr
 from pipeline_lib.recordings.spool import Spool
+from pipeline_lib.recordings.stored_rows import StoredRows
 
 CHUNK_BYTES = 1 << 22
 FLAT_KEYS = {"name": "default", "separator": "."}  # one file per chunk, not four nested folders
@@ -163,26 +164,22 @@ class EpochsStore:
         """Number of samples per epoch; 1 where there is no time axis."""
         return self._root["means/epochs"].shape[2]
 
+    def rows(self, kind: Literal["means", "trials"], test: bool) -> StoredRows:
+        """The means or trials of training or test images, opened but not read; see :meth:`means`, :meth:`trials`."""
+        group = self._root[kind]
+        is_test = group["test"][:]
+        first = int(np.searchsorted(is_test, True))
+        return StoredRows(group, self.attrs["image_ids"], slice(first, len(is_test)) if test else slice(0, first))
+
     def means(self, test: bool) -> Responses:
         """The mean over the kept trials of each training or test image."""
-        group, rows = self._part("means", test)
-        count = group["count"][rows]
-        return self._responses(group, rows, repeat=count, session=np.full(len(count), -1))
+        rows = self.rows("means", test)
+        return Responses(rows.image_ids, rows.epochs(), rows.column("count"), np.full(len(rows), -1))
 
     def trials(self, test: bool) -> Responses:
         """The single trials of training or test images: by session, then in order of recording."""
-        group, rows = self._part("trials", test)
-        return self._responses(group, rows, repeat=group["repeat"][rows], session=group["session"][rows])
-
-    def _part(self, name: str, test: bool) -> tuple[zarr.Group, slice]:
-        group = self._root[name]
-        is_test = group["test"][:]
-        first_test = int(np.searchsorted(is_test, True))
-        return group, slice(first_test, len(is_test)) if test else slice(0, first_test)
-
-    def _responses(self, group: zarr.Group, rows: slice, *, repeat: np.ndarray, session: np.ndarray) -> Responses:
-        image_ids = [self.attrs["image_ids"][image] for image in group["image"][rows]]
-        return Responses(image_ids, group["epochs"][rows].astype(np.float32, copy=False), repeat, session)
+        rows = self.rows("trials", test)
+        return Responses(rows.image_ids, rows.epochs(), rows.column("repeat"), rows.column("session"))
 
 
 def open_store(path: Path) -> EpochsStore:

@@ -18,9 +18,9 @@ from pipeline_lib.retrieval.metrics import cosine_similarity
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.report import about_lines
 from pipeline_lib.retrieval.summaries import FROM_BRAIN, Result, both_directions
-from pipeline_lib.training.data import TEXT_DATASET
 from pipeline_lib.training.model import AlignmentModel
 from pipeline_lib.training.run_folder import ModelCard, load_run
+from pipeline_lib.training.targets import TEXT_DATASET, read_target
 
 PROTOCOLS = ("intra", "inter")
 LEAST_IMAGES = 2
@@ -91,8 +91,9 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
             check_sensors(card, store, store_path)
             shown, responses = query_responses(store, params.repeats, where=store_path)
             image_ids = list(dict.fromkeys(shown))
-            queries = embed_queries(model, responses)
-            targets = embed_targets(model, card, bank, inputs.table, image_ids)
+            known = card.training_row(subject)
+            queries = embed_queries(model, responses, known)
+            targets = embed_targets(model, card, bank, inputs.table, image_ids, known)
             asked = rows_of(shown, image_ids, what=str(store_path))
             for name in params.galleries:
                 gallery = build_gallery(name, targets)
@@ -135,21 +136,31 @@ def _mean_of_first(store: EpochsStore, count: int, where: Path) -> tuple[list[st
 
 
 @torch.no_grad()
-def embed_queries(model: AlignmentModel, responses: np.ndarray) -> np.ndarray:
-    """Brain embeddings, shape (n_queries, dim)."""
-    parts = torch.from_numpy(responses).split(QUERIES_AT_ONCE)
-    return torch.cat([model.embed_brain(model.encoder.prepare(part)) for part in parts]).numpy()
+def embed_queries(model: AlignmentModel, responses: np.ndarray, known: int | None = None) -> np.ndarray:
+    """Brain embeddings, shape (n_queries, dim); `known` is the person's row among the training subjects, if any."""
+
+    def embedded(part: torch.Tensor) -> torch.Tensor:
+        subject = None if known is None else torch.full((len(part),), known)
+        return model.embed_brain(model.encoder.prepare(part), subject)
+
+    return torch.cat([embedded(part) for part in torch.from_numpy(responses).split(QUERIES_AT_ONCE)]).numpy()
 
 
 @torch.no_grad()
 def embed_targets(
-    model: AlignmentModel, card: ModelCard, bank: FeatureBank, table: StimulusTable, image_ids: list[str]
+    model: AlignmentModel,
+    card: ModelCard,
+    bank: FeatureBank,
+    table: StimulusTable,
+    image_ids: list[str],
+    known: int | None = None,
 ) -> Targets:
-    """What galleries are made of, through the same trained projections as in training."""
+    """What galleries are made of, through the same trained projections as in training; `known` as for the queries."""
+    subject = None if known is None else torch.tensor(known)
 
     def image(ids: list[str]) -> np.ndarray:
-        features = bank.read(f"{card.target_view}/{card.target_layer}", ids)
-        return model.embed_image(torch.from_numpy(features)).numpy()
+        features = read_target(bank, card.target_view, card.target_layer, ids)
+        return model.embed_image(torch.from_numpy(features), subject).numpy()
 
     centers = table.of_split("center")
     text = None

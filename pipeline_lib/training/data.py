@@ -1,11 +1,14 @@
 """What a model is trained on: brain responses and features of the images that evoked them, joined by image id.
 
-Only the training partition is read here. Everything fits on the device, so batches are picked by index.
+Only the training partition is read here. Everything fits on the device, so batches are picked by index. Responses are
+read in pieces, each prepared for the encoder and put where it belongs on the device: recordings of nine persons lie in
+memory once, not as read, as copied and as prepared.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,26 +17,20 @@ from torch import Tensor
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
-from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.store import EpochsStore, open_store
-from pipeline_lib.training.params import TargetParams, TrainParams, ValidationParams
+from pipeline_lib.recordings.stored_rows import StoredRows
+from pipeline_lib.training.params import TargetParams
+from pipeline_lib.training.targets import FeatureTable, load_features
 
-TEXT_DATASET = "text/final"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Prepare = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True)
-class FeatureTable:
-    """Target features of a set of images.
+class Digest(Protocol):
+    """Something that is fed bytes, such as ``hashlib.sha256()``."""
 
-    Attributes
-    ----------
-    image : Tensor, shape (n_images, image_dim)
-    text : Tensor, shape (n_images, text_dim), or None
-        Features of the captions; None where there are no captions.
-    """
-
-    image: Tensor
-    text: Tensor | None
+    def update(self, data: bytes, /) -> None:
+        """Take up more bytes."""
 
 
 @dataclass(frozen=True)
@@ -42,50 +39,141 @@ class TrainingData:
 
     Attributes
     ----------
-    brain : Tensor, shape (n_samples, n_channels, n_times)
-        Responses, in the units of the epochs store; after :meth:`prepared`, what the encoder makes of them.
+    brain : Tensor, shape (n_samples, ...)
+        Responses, as the encoder's ``prepare`` leaves them.
     item : Tensor of int, shape (n_samples,)
         The row of each sample's image in `features` and `concept`.
     concept : Tensor of int, shape (n_images,)
     features : FeatureTable
+    subject : Tensor of int, shape (n_samples,)
+        The row of each sample's subject among the training subjects.
     """
 
     brain: Tensor
     item: Tensor
     concept: Tensor
     features: FeatureTable
+    subject: Tensor
 
     def __len__(self) -> int:
         return len(self.brain)
 
-    def subset(self, rows: Tensor) -> "TrainingData":
-        """The given samples; features stay shared."""
-        return replace(self, brain=self.brain[rows], item=self.item[rows])
 
-    def to(self, device: torch.device) -> "TrainingData":
-        """The same data on another device."""
-        text = None if self.features.text is None else self.features.text.to(device)
-        return TrainingData(
-            brain=self.brain.to(device),
-            item=self.item.to(device),
-            concept=self.concept.to(device),
-            features=FeatureTable(self.features.image.to(device), text),
-        )
+@dataclass(frozen=True)
+class Samples:
+    """Whose response to which image each sample is: all there is to know without reading a response.
 
+    Attributes
+    ----------
+    item, subject : Tensor of int, shape (n_samples,)
+        As in :class:`TrainingData`; subjects one after the other.
+    concept : Tensor of int, shape (n_images,)
+    """
 
-def load_features(bank_path: Path, target: TargetParams, image_ids: Sequence[str]) -> FeatureTable:
-    """Read the target and caption features of the images, in the order of `image_ids`."""
-    with open_bank(bank_path) as bank:
-        image = torch.from_numpy(bank.read(f"{target.view}/{target.layer}", image_ids))
-        has_text = TEXT_DATASET in bank.datasets()
-        text = torch.from_numpy(bank.read(TEXT_DATASET, image_ids)) if has_text else None
-    return FeatureTable(image, text)
+    item: Tensor
+    subject: Tensor
+    concept: Tensor
+
+    def __len__(self) -> int:
+        return len(self.item)
 
 
-def load_training_data(
-    store_paths: Sequence[Path], bank_path: Path, table: StimulusTable, target: TargetParams, params: TrainParams
-) -> tuple[TrainingData, EpochsStore]:
-    """Read the training partition of one subject, or of several.
+@dataclass(frozen=True)
+class TrainingSet:
+    """The training partition of one subject or of several; features are read, responses are not yet.
+
+    Attributes
+    ----------
+    samples : Samples
+    features : FeatureTable
+        On the CPU.
+    responses : list of StoredRows
+        One per subject.
+    first : EpochsStore
+        The first subject's store: channel names, sampling rate and the like, which are the same for all.
+    """
+
+    samples: Samples
+    features: FeatureTable
+    responses: list[StoredRows]
+    first: EpochsStore
+
+    @property
+    def n_subjects(self) -> int:
+        """Number of training subjects."""
+        return len(self.responses)
+
+    def read(
+        self,
+        parts: Sequence[Tensor],
+        *,
+        prepare: Prepare = lambda epochs: epochs,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+        digest: Digest | None = None,
+    ) -> list[TrainingData]:
+        """Read all responses and deal them out.
+
+        Parameters
+        ----------
+        parts : sequence of Tensor of int
+            The samples of each part; together each sample once.
+        prepare : callable
+            The encoder's, applied piece by piece on the device. Defaults to the epochs as they are.
+        device : torch.device, optional
+            Where the data will lie. Defaults to the CPU.
+        dtype : torch.dtype
+            In which they will lie there.
+        digest : Digest, optional
+            Is fed what was read: responses, features, and which belongs to which.
+
+        Returns
+        -------
+        list of TrainingData
+            One per part.
+        """
+        device = torch.device("cpu") if device is None else device
+        order = torch.cat(list(parts))
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order))
+        brain = self._read_brain(place, prepare, device, dtype, digest)
+        if digest is not None:
+            self._feed(digest)
+        features, concept = self.features.to(device, dtype), self.samples.concept.to(device)
+        pieces = brain.split([len(rows) for rows in parts])
+        item, subject = self.samples.item, self.samples.subject
+        return [
+            TrainingData(piece, item[rows].to(device), concept, features, subject[rows].to(device))
+            for piece, rows in zip(pieces, parts, strict=True)
+        ]
+
+    def _read_brain(
+        self, place: Tensor, prepare: Prepare, device: torch.device, dtype: torch.dtype, digest: Digest | None
+    ) -> Tensor:
+        """All samples prepared, sample i in row place[i]."""
+        brain, start = torch.empty(0), 0
+        for stored in self.responses:
+            for rows, epochs in stored.blocks():
+                if digest is not None:
+                    digest.update(np.ascontiguousarray(epochs).data)
+                prepared = prepare(torch.from_numpy(epochs).to(device)).to(dtype)
+                if not len(brain):
+                    brain = prepared.new_empty(len(place), *prepared.shape[1:])
+                brain[place[start + rows.start : start + rows.stop].to(device)] = prepared
+            start += len(stored)
+        return brain
+
+    def _feed(self, digest: Digest) -> None:
+        digest.update("\n".join(self.features.image_ids).encode())
+        for tensor in (*vars(self.samples).values(), self.features.image, self.features.text):
+            if tensor is not None:
+                digest.update(tensor.contiguous().numpy().data)
+
+
+def open_training_set(
+    store_paths: Sequence[Path], bank_path: Path, table: StimulusTable, target: TargetParams, repeats: str
+) -> TrainingSet:
+    """Open the training partition of one subject, or of several.
 
     Parameters
     ----------
@@ -95,14 +183,9 @@ def load_training_data(
         The feature bank.
     table : StimulusTable
         Only its training images are read.
-    target, params : TargetParams, TrainParams
-
-    Returns
-    -------
-    data : TrainingData
-        On the CPU, subjects one after the other.
-    first : EpochsStore
-        The first subject's store: channel names, sampling rate and the like, which are the same for all.
+    target : TargetParams
+    repeats : {"mean", "single"}
+        Whether a sample is the mean over an image's trials, or a trial.
 
     Raises
     ------
@@ -112,67 +195,12 @@ def load_training_data(
     stores = [open_store(path) for path in store_paths]
     _check_alike(stores, store_paths)
     image_ids = table.ids("train")
-    parts = [_responses(store, params.repeats) for store in stores]
-    item = np.concatenate([rows_of(part.image_ids, image_ids, what="stimulus table") for part in parts])
-    brain = torch.empty(len(item), *parts[0].epochs.shape[1:])
-    start = 0
-    for part in parts:
-        brain[start : start + len(part.epochs)] = torch.from_numpy(part.epochs)
-        start += len(part.epochs)
+    responses = [store.rows("means" if repeats == "mean" else "trials", test=False) for store in stores]
+    items = [torch.from_numpy(rows_of(part.image_ids, image_ids, what="stimulus table")) for part in responses]
+    subject = torch.repeat_interleave(torch.arange(len(items)), torch.tensor([len(item) for item in items]))
     _, concept = np.unique(table.of_split("train")["concept"], return_inverse=True)
-    features = load_features(bank_path, target, image_ids)
-    return TrainingData(brain, torch.from_numpy(item), torch.from_numpy(concept), features), stores[0]
-
-
-def split_validation(
-    data: TrainingData, params: ValidationParams, *, n_subjects: int, generator: torch.Generator
-) -> tuple[TrainingData, TrainingData]:
-    """Split samples into a training and a validation part.
-
-    ``samples`` draws single samples, so their images and concepts stay in training too (the papers' protocol);
-    ``images`` holds out whole images, over all subjects; ``concepts`` whole concepts, until they cover the size.
-
-    Parameters
-    ----------
-    data : TrainingData
-    params : ValidationParams
-        ``size`` counts samples per subject, or images.
-    n_subjects : int
-        Training subjects.
-    generator : torch.Generator
-        Draws the validation part.
-
-    Raises
-    ------
-    InputError
-        If the validation part would leave fewer than two training samples.
-    """
-    held = _held_out(data, params, n_subjects, generator)
-    train, valid = torch.nonzero(~held).flatten(), torch.nonzero(held).flatten()
-    if len(train) < 2 or len(valid) < 2:
-        raise InputError(
-            f"train.validation.size is {params.size} with split {params.split!r}: that leaves {len(train)} of "
-            f"{len(data)} samples for training and {len(valid)} for validation; choose a smaller size"
-        )
-    return data.subset(train), data.subset(valid)
-
-
-def _held_out(data: TrainingData, params: ValidationParams, n_subjects: int, generator: torch.Generator) -> Tensor:
-    held = torch.zeros(len(data), dtype=torch.bool)
-    if params.split == "samples":
-        held[torch.randperm(len(data), generator=generator)[: params.size * n_subjects]] = True
-        return held
-    if params.split == "images":
-        images = torch.randperm(len(data.concept), generator=generator)[: params.size]
-        return torch.isin(data.item, images)
-    order = torch.randperm(int(data.concept.max()) + 1, generator=generator)
-    sizes = torch.bincount(data.concept)[order].cumsum(0)
-    n_concepts = int(torch.searchsorted(sizes, params.size)) + 1
-    return torch.isin(data.concept[data.item], order[:n_concepts])
-
-
-def _responses(store: EpochsStore, repeats: str):
-    return store.means(test=False) if repeats == "mean" else store.trials(test=False)
+    samples = Samples(torch.cat(items), subject, torch.from_numpy(concept))
+    return TrainingSet(samples, load_features(bank_path, target, image_ids), responses, stores[0])
 
 
 def _check_alike(stores: Sequence[EpochsStore], paths: Sequence[Path]) -> None:

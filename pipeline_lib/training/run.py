@@ -1,5 +1,6 @@
 """One training run from files to a run folder; both training stages call it, on one subject or on all but one."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +9,17 @@ import torch
 from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.stimulus_table import read_stimulus_table
-from pipeline_lib.recordings.store import EpochsStore
-from pipeline_lib.training.data import TrainingData, load_training_data, split_validation
+from pipeline_lib.training.checkpoints import Checkpoints
+from pipeline_lib.training.compiling import compile_parts
+from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set
+from pipeline_lib.training.distributed import Processes, joined_processes
+from pipeline_lib.training.fingerprint import fingerprint
 from pipeline_lib.training.loop import Fit, Trainer
 from pipeline_lib.training.model import AlignmentModel, Shapes
+from pipeline_lib.training.precision import check_precision
 from pipeline_lib.training.run_folder import ModelCard, save_run
 from pipeline_lib.training.settings import Settings
+from pipeline_lib.training.validation import split_validation
 
 
 @dataclass(frozen=True)
@@ -41,38 +47,68 @@ class RunInputs:
 def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int, out: Path) -> str:
     """Train, select the epoch of lowest validation loss, and write the run folder `out`, whole or not at all.
 
+    A run that was killed goes on from its last checkpoint, to the result it would have had,
+    :mod:`pipeline_lib.training.checkpoints`.
+
     Returns
     -------
     str
-        One line that says what was written.
+        One line that says what was written; empty in all processes but the first.
     """
     use_threads(settings.train.threads)
     device = pick_device(settings.train.device, key="train.device")
-    table = read_stimulus_table(inputs.stimuli)
-    data, store = load_training_data(
-        list(inputs.stores.values()), inputs.features, table, settings.target, settings.train
-    )
+    check_precision(settings.train.precision, device)
+    with joined_processes(device) as processes:
+        return _train(inputs, settings, n_epochs, seed, out, processes)
+
+
+def _train(inputs: RunInputs, settings: Settings, n_epochs: int, seed: int, out: Path, processes: Processes) -> str:
+    data = open_data(inputs, settings)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    model = build_model(data, settings).to(device)
-    train, valid = prepared_split(model, data, settings, len(inputs.stores), generator, device)
+    model = build_model(data, settings).to(processes.device)
+    processes.seed(seed)
+    digest = hashlib.sha256()
+    train, valid = prepared_split(model, data, settings, generator, processes.device, digest)
+    if settings.train.compile:
+        compile_parts([part for name, part in model.named_children() if name != "logit_scale"], processes.device)
+    trainer = Trainer(model, settings, train, valid, n_epochs, generator, processes)
+    trained_on = list(inputs.stores)
+    parts = fingerprint(
+        settings, n_epochs=n_epochs, seed=seed, trained_on=trained_on, data=digest.hexdigest(), processes=processes
+    )
+    checkpoints = Checkpoints(out, parts)
     label = f"{inputs.protocol} {inputs.subject} seed {seed}"
-    fit = Trainer(model, settings, train, valid, n_epochs, generator).fit(label)
-    card = _card(inputs, settings, store, model_shapes(data), seed, fit)
+    fit = trainer.fit(label, checkpoints)
+    if not processes.first:
+        return ""
     with written_whole(out) as unfinished:
-        save_run(unfinished, model, card, settings.as_dict(), fit.history)
-    loss = fit.history[fit.best_epoch - 1]["valid/loss"]
-    best = f"best epoch {fit.best_epoch}/{n_epochs}, validation loss {loss:.3f}"
-    return f"train {label}: {len(train)} samples, {best} -> {out}"
+        save_run(unfinished, model, _card(inputs, settings, data, seed, fit), settings.as_dict(), fit.history)
+    checkpoints.discard()
+    return f"train {label}: {len(train)} samples, {_outcome(fit, n_epochs)} -> {out}"
 
 
-def model_shapes(data: TrainingData) -> Shapes:
+def open_data(inputs: RunInputs, settings: Settings) -> TrainingSet:
+    """The training partition of the run's subjects; their responses are not read yet."""
+    table = read_stimulus_table(inputs.stimuli)
+    stores = list(inputs.stores.values())
+    return open_training_set(stores, inputs.features, table, settings.target, settings.train.repeats)
+
+
+def model_shapes(data: TrainingSet) -> Shapes:
     """The sizes that `data` gives a model."""
-    text = data.features.text
-    return Shapes(*data.brain.shape[1:], data.features.image.shape[1], None if text is None else text.shape[1])
+    image, text = data.features.image, data.features.text
+    return Shapes(
+        n_channels=data.first.n_channels,
+        n_times=data.first.n_times,
+        image_dim=image.shape[-1],
+        text_dim=None if text is None else text.shape[1],
+        n_subjects=data.n_subjects,
+        n_layers=image.shape[1] if image.ndim == 3 else None,
+    )
 
 
-def build_model(data: TrainingData, settings: Settings) -> AlignmentModel:
+def build_model(data: TrainingSet, settings: Settings) -> AlignmentModel:
     """A fresh model of the right sizes, with feature scaling taken from the training images."""
     model = AlignmentModel(settings.encoder, settings.loss, model_shapes(data), settings.target.scale)
     model.image_branch.scaling.fit(data.features.image)
@@ -83,27 +119,47 @@ def build_model(data: TrainingData, settings: Settings) -> AlignmentModel:
 
 def prepared_split(
     model: AlignmentModel,
-    data: TrainingData,
+    data: TrainingSet,
     settings: Settings,
-    n_subjects: int,
     generator: torch.Generator,
     device: torch.device,
+    digest: Digest | None = None,
 ) -> tuple[TrainingData, TrainingData]:
-    """Training and validation samples on the device, through the encoder's parameter-free preparation once."""
-    parts = split_validation(data, settings.train.validation, n_subjects=n_subjects, generator=generator)
-    on_device = [part.to(device) for part in parts]
-    train, valid = (TrainingData(model.encoder.prepare(p.brain), p.item, p.concept, p.features) for p in on_device)
+    """Training and validation samples on the device, through the encoder's parameter-free preparation once.
+
+    Parameters
+    ----------
+    model : AlignmentModel
+    data : TrainingSet
+    settings : Settings
+    generator : torch.Generator
+        Draws the validation part.
+    device : torch.device
+    digest : Digest, optional
+        Is fed what was read.
+    """
+    parts = split_validation(data.samples, settings.train.validation, n_subjects=data.n_subjects, generator=generator)
+    dtype = DTYPES[settings.train.data_dtype]
+    train, valid = data.read(parts, prepare=model.encoder.prepare, device=device, dtype=dtype, digest=digest)
     return train, valid
 
 
-def _card(inputs: RunInputs, settings: Settings, store: EpochsStore, shapes: Shapes, seed: int, fit: Fit) -> ModelCard:
+def _outcome(fit: Fit, n_epochs: int) -> str:
+    n_run = len(fit.history)
+    early = "" if n_run == n_epochs else f", stopped after {n_run} for want of a lower one"
+    loss = fit.history[fit.best_epoch - 1]["valid/loss"]
+    return f"best epoch {fit.best_epoch}/{n_epochs}, validation loss {loss:.3f}{early}"
+
+
+def _card(inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, fit: Fit) -> ModelCard:
+    store = data.first
     return ModelCard(
         protocol=inputs.protocol,
         subject=inputs.subject,
         trained_on=list(inputs.stores),
         seed=seed,
         best_epoch=fit.best_epoch,
-        shapes=shapes,
+        shapes=model_shapes(data),
         ch_names=list(store.ch_names),
         sfreq=store.sfreq,
         tmin=store.tmin,

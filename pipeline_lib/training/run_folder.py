@@ -42,7 +42,9 @@ class ModelCard:
     tmin : float
         Seconds from onset to the first sample.
     whitening : str
-    target_view, target_layer, feature_scale : str
+    target_view : str
+    target_layer : str or list of str
+    feature_scale : str
     """
 
     protocol: str
@@ -56,8 +58,12 @@ class ModelCard:
     tmin: float
     whitening: str
     target_view: str
-    target_layer: str
+    target_layer: str | list[str]
     feature_scale: str
+
+    def training_row(self, subject: str) -> int | None:
+        """The row of a training subject, by which the model knows them; None for anybody else."""
+        return self.trained_on.index(subject) if subject in self.trained_on else None
 
 
 def save_run(

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pipeline_lib.common.stimulus_table import checked_table, write_stimulus_table
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.recordings.store import EpochsData, write_store
+from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.params import TargetParams, TrainParams
+from pipeline_lib.training.run import RunInputs, build_model, open_data, prepared_split
 from pipeline_lib.training.settings import Settings
 
 N_TRAIN, N_TEST, N_CHANNELS, DIM = 60, 10, 12, 8
@@ -95,3 +98,19 @@ def make_settings(params) -> Settings:
         loss=LossParams.model_validate(params["loss"]),
         train=TrainParams.model_validate(params["train"]),
     )
+
+
+def inputs_of(study: Study, protocol: str = "intra", subjects: tuple[str, ...] = ("sub-01",)) -> RunInputs:
+    """What a run on the made-up study reads."""
+    stores = {name: study.store(name) for name in subjects}
+    return RunInputs(protocol, "sub-01", stores, study.features, study.stimuli)
+
+
+def trainer_of(study: Study, settings: Settings, seed: int = 0, subjects: tuple[str, ...] = ("sub-01",)) -> Trainer:
+    """A trainer as a run makes it."""
+    data = open_data(inputs_of(study, subjects=subjects), settings)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    model = build_model(data, settings)
+    train, valid = prepared_split(model, data, settings, generator, torch.device("cpu"))
+    return Trainer(model, settings, train, valid, settings.train.epochs, generator)

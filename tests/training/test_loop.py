@@ -7,22 +7,8 @@ import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.common.stimulus_table import read_stimulus_table
-from pipeline_lib.training.data import load_training_data
-from pipeline_lib.training.loop import Trainer, build_optimizer
-from pipeline_lib.training.run import build_model, prepared_split
-from tests.training.conftest import make_settings
-
-
-def trainer_of(study, settings, seed=0):
-    table = read_stimulus_table(study.stimuli)
-    paths = [study.store("sub-01")]
-    data, _ = load_training_data(paths, study.features, table, settings.target, settings.train)
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    model = build_model(data, settings)
-    train, valid = prepared_split(model, data, settings, 1, generator, torch.device("cpu"))
-    return Trainer(model, settings, train, valid, settings.train.epochs, generator)
+from pipeline_lib.training.loop import build_optimizer
+from tests.training.conftest import make_settings, trainer_of
 
 
 @pytest.mark.parametrize("balancer", ["static", "dla", "mcdb"])
@@ -74,11 +60,59 @@ def test_batches_are_even(study, params, settings):
     assert sizes == [25, 25]
 
 
-def test_a_number_that_is_none_stops_with_epoch_and_term(study, settings):
+def test_a_response_that_is_no_number_stops_with_epoch_term_and_image(study, settings):
     trainer = trainer_of(study, settings)
     trainer.train.brain[0, 0] = math.nan
-    with pytest.raises(InputError, match=r"epoch 1: train/brain-image is nan"):
+    image = trainer.train.features.image_ids[trainer.train.item[0]]
+    with pytest.raises(
+        InputError, match=rf"epoch 1, step \d: train/brain-image is nan.*finite, those of {image}; lower"
+    ):
         trainer.fit("test")
+
+
+def test_a_loss_that_grows_beyond_numbers_names_the_images_of_its_batch(study, settings):
+    trainer = trainer_of(study, settings)
+    trainer.train_epoch()
+    trainer.history.append({})
+    with torch.no_grad():
+        trainer.model.logit_scale.raw.fill_(math.inf)
+        trainer.model.logit_scale.raw.clamp_ = lambda max: None
+    with pytest.raises(
+        InputError, match=r"epoch 2, step 1: .* is (nan|inf) in the batch of images (image\d+, ){5}.* more"
+    ):
+        trainer.train_epoch()
+
+
+def test_validation_that_is_no_number_stops_too(study, settings):
+    trainer = trainer_of(study, settings)
+    trainer.valid.features.image[trainer.valid.item[0]] = math.inf
+    trainer.train_epoch = dict
+    with pytest.raises(InputError, match="epoch 1, step 1: valid/brain-image is nan"):
+        trainer.fit("test")
+
+
+def test_patience_ends_training_after_so_many_epochs_without_a_lower_loss(study, params, settings):
+    params["train"]["patience"] = 3
+    trainer = trainer_of(study, make_settings(params))
+    losses = iter([5.0, 3.0, 4.0, 2.0, 2.0, 3.0, 2.5, 1.0])
+    trainer.validate = lambda: {"valid/loss": next(losses)}
+    fit = trainer.fit("test")
+    assert (len(fit.history), fit.best_epoch) == (7, 4)
+
+
+def test_without_patience_all_epochs_are_trained(study, settings):
+    trainer = trainer_of(study, settings)
+    trainer.validate = lambda: {"valid/loss": 1.0 + len(trainer.history)}
+    fit = trainer.fit("test")
+    assert (len(fit.history), fit.best_epoch) == (settings.train.epochs, 1)
+
+
+def test_validation_in_parts_is_validation_in_one(study, settings, monkeypatch):
+    trainer = trainer_of(study, settings)
+    trainer.train_epoch()
+    whole = trainer.validate()
+    monkeypatch.setattr("pipeline_lib.training.forward.VALIDATED_AT_ONCE", 3)
+    assert trainer.validate() == pytest.approx(whole, rel=1e-6)
 
 
 def test_noise_on_the_gradients_changes_the_course(study, params, settings):

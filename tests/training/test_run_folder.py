@@ -6,19 +6,15 @@ import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.training.run import RunInputs, train_run
+from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
-
-
-def inputs(study, protocol="intra", subjects=("sub-01",)):
-    stores = {name: study.store(name) for name in subjects}
-    return RunInputs(protocol, "sub-01", stores, study.features, study.stimuli)
+from tests.training.conftest import inputs_of
 
 
 @pytest.fixture
 def run(study, settings, tmp_path):
     out = tmp_path / "sub-01-seed0"
-    train_run(inputs(study), settings, n_epochs=3, seed=0, out=out)
+    train_run(inputs_of(study), settings, n_epochs=3, seed=0, out=out)
     return out
 
 
@@ -34,7 +30,7 @@ def test_a_run_is_four_files(run):
 
 def test_the_same_seed_writes_the_same_bytes(run, study, settings, tmp_path):
     again = tmp_path / "again"
-    train_run(inputs(study), settings, n_epochs=3, seed=0, out=again)
+    train_run(inputs_of(study), settings, n_epochs=3, seed=0, out=again)
     for path in run.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes()
 
@@ -51,7 +47,7 @@ def test_the_model_comes_back_with_what_it_means(run, settings):
 
 
 def test_inter_subject_runs_name_who_was_left_out(study, settings, tmp_path):
-    line = train_run(inputs(study, "inter", ("sub-02",)), settings, n_epochs=2, seed=0, out=tmp_path / "run")
+    line = train_run(inputs_of(study, "inter", ("sub-02",)), settings, n_epochs=2, seed=0, out=tmp_path / "run")
     _, card, _ = load_run(tmp_path / "run")
     assert (card.protocol, card.subject, card.trained_on) == ("inter", "sub-01", ["sub-02"])
     assert "inter sub-01 seed 0" in line
@@ -80,7 +76,7 @@ def test_weights_of_another_shape_are_refused(run):
 
 
 def test_text_objectives_without_captions_are_refused_with_the_cure(run, study, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline_lib.training.data.TEXT_DATASET", "text/none")
+    monkeypatch.setattr("pipeline_lib.training.targets.TEXT_DATASET", "text/none")
     with pytest.raises(InputError, match=r"loss.objectives.*caption.source"):
-        train_run(inputs(study), settings, n_epochs=2, seed=0, out=tmp_path / "no-text")
+        train_run(inputs_of(study), settings, n_epochs=2, seed=0, out=tmp_path / "no-text")
     assert not (tmp_path / "no-text").exists()
