@@ -1,8 +1,11 @@
 """What every brain encoder offers to the training loop."""
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 from torch import Tensor, nn
+
+from pipeline_lib.encoders.params import EncoderParams
 
 
 class Encoder(nn.Module, ABC):
@@ -15,6 +18,11 @@ class Encoder(nn.Module, ABC):
     """
 
     dim: int
+
+    @classmethod
+    @abstractmethod
+    def build(cls, params: EncoderParams, n_channels: int, n_times: int, n_subjects: int) -> Self:
+        """Make the encoder that the parameters describe; see :func:`pipeline_lib.encoders.build.build_encoder`."""
 
     def prepare(self, epochs: Tensor) -> Tensor:
         """What can be computed once per recording: no parameters, no randomness. Defaults to the epochs themselves.
@@ -31,13 +39,16 @@ class Encoder(nn.Module, ABC):
         return epochs
 
     @abstractmethod
-    def forward(self, prepared: Tensor) -> Tensor:
+    def forward(self, prepared: Tensor, subject: Tensor | None = None) -> Tensor:
         """Encode a batch of prepared epochs.
 
         Parameters
         ----------
         prepared : Tensor, shape (n_epochs, ...)
             Rows of what :meth:`prepare` returned.
+        subject : Tensor of int, shape (n_epochs,), or None
+            Which training subject each epoch is from, counted from 0; None for somebody who was not trained on. Most
+            encoders treat all subjects alike. Defaults to None.
 
         Returns
         -------

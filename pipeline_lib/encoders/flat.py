@@ -4,9 +4,12 @@ For responses without a time axis (firing rates, fMRI betas), and for systems th
 (UBP, NeuroBridge): their linear map is the first layer of the projection head.
 """
 
+from typing import Self
+
 from torch import Tensor
 
 from pipeline_lib.encoders.base import Encoder
+from pipeline_lib.encoders.params import EncoderParams
 
 
 class FlatEncoder(Encoder):
@@ -22,11 +25,16 @@ class FlatEncoder(Encoder):
         super().__init__()
         self.dim = n_channels * n_times
 
+    @classmethod
+    def build(cls, params: EncoderParams, n_channels: int, n_times: int, n_subjects: int) -> Self:
+        """It has no parameters."""
+        return cls(n_channels, n_times)
+
     def prepare(self, epochs: Tensor) -> Tensor:
         """Flatten epochs of shape (n_epochs, n_channels, n_times) to (n_epochs, n_channels * n_times)."""
         return epochs.flatten(1)
 
-    def forward(self, prepared: Tensor) -> Tensor:
+    def forward(self, prepared: Tensor, subject: Tensor | None = None) -> Tensor:
         """Return the rows as they are, shape (n_epochs, dim).
 
         Raises

@@ -11,12 +11,15 @@ parameters, computed in another order:
 - What is left are two matrix products with an ELU between them (:mod:`pipeline_lib.encoders.window_filters`).
 """
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, elu
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.encoders.base import Encoder, initialize
+from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.encoders.window_filters import filter_windows, window_moments
 
 FILTERS = 40
@@ -65,18 +68,25 @@ class TSConv(Encoder):
         for unused in (self.temporal.bias, self.spatial.bias):
             unused.requires_grad_(False)
 
+    @classmethod
+    def build(cls, params: EncoderParams, n_channels: int, n_times: int, n_subjects: int) -> Self:
+        """All subjects are treated alike."""
+        return cls(n_channels, n_times, dropout=params.dropout)
+
     def prepare(self, epochs: Tensor) -> Tensor:
         """Moving mean over 51 samples, at every sample: shape (n_epochs, n_channels, n_times - 50)."""
-        self._check(epochs, self.n_times, "epochs")
+        self.require_epochs(epochs)
         return avg_pool1d(epochs, POOL, stride=1)
 
-    def forward(self, prepared: Tensor) -> Tensor:
+    def forward(self, prepared: Tensor, subject: Tensor | None = None) -> Tensor:
         """Encode a batch of moving means.
 
         Parameters
         ----------
         prepared : Tensor, shape (n_epochs, n_channels, n_times - 50)
             Rows of what :meth:`prepare` returned.
+        subject : Tensor or None
+            Plays no part.
 
         Returns
         -------
@@ -97,6 +107,10 @@ class TSConv(Encoder):
         maps = filtered.transpose(1, 2).unsqueeze(2)
         maps = self.projection(self.dropout(elu(self.spatial_norm(maps))))
         return maps.squeeze(2).transpose(1, 2).flatten(1)
+
+    def require_epochs(self, epochs: Tensor) -> None:
+        """Raise ValueError if epochs are not of shape (n_epochs, n_channels, n_times)."""
+        self._check(epochs, self.n_times, "epochs")
 
     def _folded_temporal(self, prepared: Tensor) -> tuple[Tensor, Tensor]:
         """The temporal filters and shifts with the first BatchNorm in them: shapes (25, 40) and (40,)."""

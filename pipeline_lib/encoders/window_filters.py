@@ -130,7 +130,7 @@ def _overlapped(gradient: Tensor, epochs: Tensor, stride: int) -> Tensor:
     n_epochs, n_channels, _ = epochs.shape
     width = gradient.shape[-1]
     by_window = gradient.view(n_epochs, -1, n_channels, width)
-    total = torch.zeros_like(epochs)
+    total = gradient.new_zeros(epochs.shape)  # not of `epochs`: under vmap only the gradient has the further axis
     for window in range(by_window.shape[1]):
         total[:, :, window * stride : window * stride + width] += by_window[:, window]
     return total

@@ -1,23 +1,44 @@
 """From parameters to encoders."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import validated
-from pipeline_lib.encoders.build import build_encoder
-from pipeline_lib.encoders.flat import FlatEncoder
+from pipeline_lib.encoders.build import ENCODERS, build_encoder
 from pipeline_lib.encoders.params import EncoderParams
-from pipeline_lib.encoders.tsconv import TSConv
 
 
-@pytest.mark.parametrize(("name", "kind", "dim"), [("tsconv", TSConv, 1440), ("flat", FlatEncoder, 63 * 250)])
-def test_builds_what_is_named(params, name, kind, dim):
+@pytest.mark.parametrize("name", list(ENCODERS))
+def test_builds_what_is_named(params, name):
     params["encoder"]["name"] = name
     encoder = build_encoder(validated(params, "encoder", EncoderParams), 63, 250)
-    assert isinstance(encoder, kind)
-    assert encoder(encoder.prepare(torch.randn(2, 63, 250))).shape == (2, dim)
-    assert encoder.dim == dim
+    assert type(encoder) is ENCODERS[name]
+    prepared = encoder.prepare(torch.randn(2, 63, 250))
+    assert encoder.dim == (63 * 250 if name == "flat" else 1440)
+    assert encoder(prepared).shape == (2, encoder.dim)
+    assert encoder(prepared, torch.tensor([0, 0])).shape == (2, encoder.dim)
+
+
+def test_all_names_are_built():
+    assert set(get_args(EncoderParams.model_fields["name"].annotation)) == set(ENCODERS)
+
+
+@pytest.mark.parametrize("name", ["tsconv-sa", "tsconv-ga", "atm"])
+def test_attention_dropout_is_the_parameter(params, name):
+    params["encoder"] |= {"name": name, "dropout": 0.4, "attention_dropout": 0.125}
+    encoder = build_encoder(validated(params, "encoder", EncoderParams), 3, 100)
+    assert {part.p for part in encoder.modules() if isinstance(part, torch.nn.Dropout)} == {0.4, 0.125}
+    assert encoder.tsconv.dropout.p == 0.4
+
+
+def test_atm_is_told_of_subjects_and_of_the_last_channel(params):
+    params["encoder"] |= {"name": "atm", "atm": {"drop_last_channel": True}}
+    encoder = build_encoder(validated(params, "encoder", EncoderParams), 3, 100, n_subjects=4)
+    assert encoder.subject_tokens.shape == (4, 100)
+    assert encoder.kept == slice(0, 3)
 
 
 def test_dropout_is_the_parameter(params):
@@ -38,7 +59,10 @@ def test_same_seed_same_weights(params):
     ("key", "value", "message"),
     [
         ("name", "tsconf", r"encoder\.name is 'tsconf'.*did you mean 'tsconv'"),
+        ("name", "tsconv_sa", r"encoder\.name is 'tsconv_sa'.*did you mean 'tsconv-sa'"),
         ("dropout", 1.0, r"encoder\.dropout is 1\.0"),
+        ("attention_dropout", -0.5, r"encoder\.attention_dropout is -0\.5"),
+        ("atm", {"drop_last": True}, r"unknown parameter encoder\.atm\.drop_last .*did you mean 'drop_last_channel'"),
         ("head_dropout", {"brain": -0.1, "image": 0, "text": 0}, r"encoder\.head_dropout\.brain is -0\.1"),
         ("dim", 0, r"encoder\.dim is 0"),
     ],

@@ -3,33 +3,13 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import elu
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.encoders import window_filters
 from pipeline_lib.encoders.tsconv import TSConv
+from tests.encoders.plain import PlainTSConv, assert_close, draw_epochs, gradients
 
 SHAPES = [(63, 250), (7, 101), (3, 75), (1, 93)]
-UNTRAINED = {"temporal.bias", "spatial.bias"}
-
-
-class PlainTSConv(nn.Module):
-    """The published order of operations: convolve, pool, normalise, ELU, across channels, normalise, ELU, mix."""
-
-    def __init__(self, n_channels, dropout=0.0):
-        super().__init__()
-        self.temporal = nn.Conv2d(1, 40, (1, 25))
-        self.temporal_norm = nn.BatchNorm2d(40)
-        self.spatial = nn.Conv2d(40, 40, (n_channels, 1))
-        self.spatial_norm = nn.BatchNorm2d(40)
-        self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Conv2d(40, 40, 1)
-
-    def forward(self, epochs):
-        pooled = nn.functional.avg_pool2d(self.temporal(epochs.unsqueeze(1)), (1, 51), (1, 5))
-        maps = elu(self.spatial_norm(self.spatial(elu(self.temporal_norm(pooled)))))
-        maps = self.projection(self.dropout(maps))
-        return torch.stack([maps[:, :, 0, t] for t in range(maps.shape[3])], dim=1).flatten(1)
 
 
 @pytest.fixture
@@ -47,24 +27,6 @@ def pair():
         return fast.to(dtype), plain.double()
 
     return make
-
-
-def draw_epochs(n_epochs, n_channels, n_times, offset=0.5, dtype=torch.float32):
-    """Smooth signals with a mean, a scale of their own per channel."""
-    generator = torch.Generator().manual_seed(1)
-    noise = torch.randn(n_epochs, n_channels, n_times, generator=generator, dtype=torch.float64)
-    scale = torch.linspace(0.5, 2, n_channels, dtype=torch.float64)[:, None]
-    return ((noise.cumsum(-1) * 0.1 + noise) * scale + offset).to(dtype)
-
-
-def gradients(module, output, weights):
-    module.zero_grad()
-    (output * weights).sum().backward()
-    return {name: p.grad for name, p in module.named_parameters() if name not in UNTRAINED}
-
-
-def assert_close(actual, expected, relative):
-    assert (actual.double() - expected.double()).norm() <= relative * expected.norm() + 1e-12
 
 
 @pytest.mark.parametrize(("n_channels", "n_times"), SHAPES)
@@ -178,6 +140,17 @@ def test_one_backward_pass_serves_several_losses(pair):
         one_by_one = torch.autograd.grad(output, parameters, seeds[k], retain_graph=True)
         for batched, alone in zip(together, one_by_one, strict=True):
             assert_close(batched[k], alone, 1e-4)
+
+
+def test_several_losses_reach_the_epochs_at_once(pair):
+    """An encoder that puts something trained in front of TSConv asks for this."""
+    fast, _ = pair(4, 90)
+    epochs = draw_epochs(5, 4, 90).requires_grad_()
+    output = fast(fast.prepare(epochs))
+    seeds = torch.randn(2, *output.shape)
+    together = torch.autograd.grad(output, epochs, seeds, is_grads_batched=True, retain_graph=True)[0]
+    for k in range(2):
+        assert_close(together[k], torch.autograd.grad(output, epochs, seeds[k], retain_graph=True)[0], 1e-4)
 
 
 def test_rows_do_not_depend_on_each_other_in_evaluation(pair):
