@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 
-def compile_parts(parts: Iterable[nn.Module], device: torch.device) -> bool:
-    """Have torch compile the modules' forward passes, in place; names in the state dict stay.
+def compile_parts(parts: Iterable[nn.Module | None], device: torch.device) -> bool:
+    """Have torch compile the modules' forward passes, in place; state dicts stay as they are.
 
     Returns
     -------
@@ -17,17 +17,16 @@ def compile_parts(parts: Iterable[nn.Module], device: torch.device) -> bool:
         as they are, and a line on standard error says so.
     """
     if problem := compiler_problem(device):
-        print(
-            f"trialign: train.compile is true, but torch cannot compile here, so it does not: {problem}",
-            file=sys.stderr,
-        )
+        line = f"train.compile is true, but torch cannot compile here; training goes on without ({problem})"
+        print(f"trialign: {line}", file=sys.stderr)
         return False
     import torch._functorch.config
 
     # Balancers go backward through one graph several times.
     torch._functorch.config.donated_buffer = False
     for part in parts:
-        part.compile()
+        if part is not None:
+            part.compile()
     return True
 
 

@@ -19,9 +19,9 @@ encoder's, which are not taken by its BatchNorm. Their running means and varianc
 Dropout draws other masks in each process.
 """
 
+import atexit
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ import torch
 from torch import Tensor, distributed, nn
 
 from pipeline_lib.common.errors import InputError
+
+RENDEZVOUS = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
@@ -143,17 +145,16 @@ class _Gather(torch.autograd.Function):
         return gradient[ctx.start : ctx.start + ctx.length] * ctx.size, None, None, None
 
 
-@contextmanager
-def joined_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that a launcher started, for the length of a block.
+def join_processes(device: torch.device) -> Processes:
+    """Join the processes that a launcher started, for as long as this one lives.
 
     Parameters
     ----------
     device : torch.device
         Kind of device; with several GPUs, each process gets its own.
 
-    Yields
-    ------
+    Returns
+    -------
     Processes
         A single one where there is no launcher.
 
@@ -165,17 +166,19 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     """
     announced = int(os.environ.get("WORLD_SIZE") or 1)
     if announced == 1:
-        yield Processes(device)
-        return
+        return Processes(device)
+    alone = InputError(
+        f"WORLD_SIZE is {announced}, but this process is alone; start training with 'torchrun --nproc_per_node "
+        f"{announced} -m stages.train ...', or unset WORLD_SIZE"
+    )
+    if not all(os.environ.get(name) for name in RENDEZVOUS):
+        raise alone
     from accelerate import PartialState
 
+    first_time = not distributed.is_initialized()
     state = PartialState(cpu=device.type == "cpu")
     if not distributed.is_initialized() or state.num_processes != announced:
-        raise InputError(
-            f"WORLD_SIZE is {announced}, but this process is alone; start training with 'torchrun --nproc_per_node "
-            f"{announced} -m stages.train ...', or unset WORLD_SIZE"
-        )
-    try:
-        yield Processes(state.device, state.process_index, state.num_processes)
-    finally:
-        state.destroy_process_group()
+        raise alone
+    if first_time:
+        atexit.register(state.destroy_process_group)
+    return Processes(state.device, state.process_index, state.num_processes)

@@ -16,7 +16,7 @@ Fingerprint = dict[str, str]
 
 
 def fingerprint(
-    settings: Settings, *, n_epochs: int, seed: int, trained_on: list[str], data: str, processes: Processes
+    settings: Settings, n_epochs: int, seed: int, trained_on: list[str], data: str, processes: Processes
 ) -> Fingerprint:
     """What the course of a run depends on, part by part: ``parameters``, ``data``, ``code`` and ``machine``.
 

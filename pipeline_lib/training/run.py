@@ -12,7 +12,7 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.compiling import compile_parts
 from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set
-from pipeline_lib.training.distributed import Processes, joined_processes
+from pipeline_lib.training.distributed import join_processes
 from pipeline_lib.training.fingerprint import fingerprint
 from pipeline_lib.training.loop import Fit, Trainer
 from pipeline_lib.training.model import AlignmentModel, Shapes
@@ -58,11 +58,7 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     use_threads(settings.train.threads)
     device = pick_device(settings.train.device, key="train.device")
     check_precision(settings.train.precision, device)
-    with joined_processes(device) as processes:
-        return _train(inputs, settings, n_epochs, seed, out, processes)
-
-
-def _train(inputs: RunInputs, settings: Settings, n_epochs: int, seed: int, out: Path, processes: Processes) -> str:
+    processes = join_processes(device)
     data = open_data(inputs, settings)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -71,13 +67,11 @@ def _train(inputs: RunInputs, settings: Settings, n_epochs: int, seed: int, out:
     digest = hashlib.sha256()
     train, valid = prepared_split(model, data, settings, generator, processes.device, digest)
     if settings.train.compile:
-        compile_parts([part for name, part in model.named_children() if name != "logit_scale"], processes.device)
+        parts = [model.encoder, model.brain_head, model.image_branch, model.text_branch]
+        compile_parts(parts, processes.device)
     trainer = Trainer(model, settings, train, valid, n_epochs, generator, processes)
-    trained_on = list(inputs.stores)
-    parts = fingerprint(
-        settings, n_epochs=n_epochs, seed=seed, trained_on=trained_on, data=digest.hexdigest(), processes=processes
-    )
-    checkpoints = Checkpoints(out, parts)
+    depends_on = fingerprint(settings, n_epochs, seed, list(inputs.stores), digest.hexdigest(), processes)
+    checkpoints = Checkpoints(out, depends_on)
     label = f"{inputs.protocol} {inputs.subject} seed {seed}"
     fit = trainer.fit(label, checkpoints)
     if not processes.first:

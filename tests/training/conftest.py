@@ -13,6 +13,7 @@ from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.recordings.store import EpochsData, write_store
+from pipeline_lib.training.distributed import Processes
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.params import TargetParams, TrainParams
 from pipeline_lib.training.run import RunInputs, build_model, open_data, prepared_split
@@ -33,12 +34,12 @@ class Study:
         return self.epochs / f"{subject}.zarr.zip"
 
 
-def write_subject(path: Path, features: np.ndarray, *, seed: int, **changes) -> None:
+def write_subject(path: Path, features: np.ndarray, *, seed: int, n_times: int = 1, **changes) -> None:
     """Two repeats of each image: the features through one mixing for all subjects, and noise."""
     mixing = np.random.default_rng(0).normal(size=(DIM, N_CHANNELS))
     rng = np.random.default_rng(seed)
-    clean = np.repeat(features @ mixing, 2, axis=0)
-    epochs = (clean + 0.3 * rng.normal(size=clean.shape))[:, :, None].astype(np.float32)
+    clean = np.repeat(np.repeat(features @ mixing, 2, axis=0)[:, :, None], n_times, axis=2)
+    epochs = (clean + 0.3 * rng.normal(size=clean.shape)).astype(np.float32)
     ids = np.repeat([f"image{i}" for i in range(len(features))], 2)
     values = {
         "epochs": epochs,
@@ -57,7 +58,18 @@ def write_subject(path: Path, features: np.ndarray, *, seed: int, **changes) -> 
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory) -> Study:
-    folder = tmp_path_factory.mktemp("study")
+    """Two subjects, responses without a time axis."""
+    return made_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def wide_study(tmp_path_factory) -> Study:
+    """Two subjects, responses of 90 samples."""
+    return made_study(tmp_path_factory.mktemp("wide"), n_times=90)
+
+
+def made_study(folder: Path, n_times: int = 1) -> Study:
+    """Write all files of a study."""
     n_images = N_TRAIN + N_TEST
     ids = [f"image{i}" for i in range(n_images)]
     features = np.random.default_rng(1).normal(size=(n_images, DIM)).astype(np.float32)
@@ -76,7 +88,7 @@ def study(tmp_path_factory) -> Study:
         writer.write("raw/final", features[::-1])
         writer.write("text/final", features[::-1] @ np.eye(DIM, 5, dtype=np.float32))
     for seed, subject in enumerate(("sub-01", "sub-02")):
-        write_subject(result.store(subject), features, seed=seed)
+        write_subject(result.store(subject), features, seed=seed, n_times=n_times)
     return result
 
 
@@ -106,11 +118,17 @@ def inputs_of(study: Study, protocol: str = "intra", subjects: tuple[str, ...] =
     return RunInputs(protocol, "sub-01", stores, study.features, study.stimuli)
 
 
-def trainer_of(study: Study, settings: Settings, seed: int = 0, subjects: tuple[str, ...] = ("sub-01",)) -> Trainer:
+def trainer_of(
+    study: Study,
+    settings: Settings,
+    seed: int = 0,
+    subjects: tuple[str, ...] = ("sub-01",),
+    processes: Processes | None = None,
+) -> Trainer:
     """A trainer as a run makes it."""
     data = open_data(inputs_of(study, subjects=subjects), settings)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = build_model(data, settings)
     train, valid = prepared_split(model, data, settings, generator, torch.device("cpu"))
-    return Trainer(model, settings, train, valid, settings.train.epochs, generator)
+    return Trainer(model, settings, train, valid, settings.train.epochs, generator, processes)
