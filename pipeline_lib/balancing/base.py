@@ -15,7 +15,7 @@ class Balancer(ABC):
     """Decide how several objectives share the training signal.
 
     Each training step calls ``record = balancer.backward(losses, embeddings)``, then the optimiser, whose step on
-    branch b is to be scaled by ``balancer.step_scale(b)``.
+    branch b is to be scaled by ``balancer.step_scale(b)``; each epoch ends with ``balancer.end_epoch(row)``.
 
     Parameters
     ----------
@@ -27,6 +27,14 @@ class Balancer(ABC):
         absent. Frozen parameters are left out.
     heads : sequence of Parameter
         Those of the projection heads, for balancers that measure gradients there only.
+
+    Attributes
+    ----------
+    parameters : list of Parameter
+        The model's, those of all branches.
+    learned : list of Parameter
+        The balancer's own, such as learned log variances; most have none. The model's optimiser trains them, without
+        weight decay; :meth:`backward` sets their gradients too.
     """
 
     def __init__(
@@ -40,6 +48,7 @@ class Balancer(ABC):
         self.branches = {name: [p for p in branch if p.requires_grad] for name, branch in branches.items()}
         self.heads = [p for p in heads if p.requires_grad]
         self.parameters = list(dict.fromkeys(p for branch in self.branches.values() for p in branch))
+        self.learned: list[nn.Parameter] = []
         self.steps = 0
 
     def backward(self, losses: Mapping[str, Tensor], embeddings: Embeddings) -> dict[str, Tensor]:
@@ -65,7 +74,7 @@ class Balancer(ABC):
         """
         if set(losses) != set(self.objectives):
             raise ValueError(f"losses must be {self.objectives}, got {list(losses)}")
-        for parameter in self.parameters:
+        for parameter in [*self.parameters, *self.learned]:
             parameter.grad = None
         record = self.fill_gradients([losses[name] for name in self.objectives], embeddings)
         self.steps += 1
@@ -80,6 +89,9 @@ class Balancer(ABC):
     def step_scale(self, branch: str) -> Tensor | float:
         """The factor on the optimiser's next step of a branch's parameters. Defaults to 1."""
         return 1.0
+
+    def end_epoch(self, row: Mapping[str, float]) -> None:  # noqa: B027  most balancers take none
+        """Take note of an epoch's means, ``train/<objective>`` among them. Defaults to nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on as if it had not stopped: numbers and tensors. Defaults to the steps."""

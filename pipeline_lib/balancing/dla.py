@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib.balancing.base import Balancer
-from pipeline_lib.balancing.gradients import gradients_of, join, norms_of, weighted_backward
+from pipeline_lib.balancing.cut import cut_below
+from pipeline_lib.balancing.gradients import Gradients, gradients_of, join, norms_of, weighted_backward
 from pipeline_lib.objectives.normalize import Embeddings
 from pipeline_lib.objectives.params import LossParams
 
@@ -16,9 +17,9 @@ class Dla(Balancer):
     """L = Σ_k w_k L_k with w from :func:`dla_weights`, which are constants to the gradient (NeuroAlign, eqs. 7-9).
 
     ``loss.dla.scope`` says where g_k, the norm of ∂L_k/∂θ, is taken: over ``all`` learnable parameters that L_k
-    reaches (their gradients are then joined, Σ_k w_k ∇L_k, without a further backward pass), or over the projection
-    ``heads`` only (cheap; followed by one backward pass of the weighted sum). Between updates, ``loss.dla.every``
-    steps apart, the weights stand still.
+    reaches, or over the projection ``heads`` only, which is cheap: one backward pass per objective down to the heads,
+    then a single one, of the weighted sum, through the encoder. Either way the gradients are joined, Σ_k w_k ∇L_k, and
+    none is computed twice. Between updates, ``loss.dla.every`` steps apart, the weights stand still.
     """
 
     def __init__(
@@ -36,10 +37,16 @@ class Dla(Balancer):
 
     def fill_gradients(self, losses: list[Tensor], embeddings: Embeddings) -> dict[str, Tensor]:
         """Gradients of the weighted sum, after an update of the weights where one is due."""
-        gradients = self._update(losses) if self.steps % self.params.dla.every == 0 else None
-        if gradients is None:
+        if self.steps % self.params.dla.every:
             weighted_backward(self.parameters, losses, self.weights)
+        elif self.params.dla.scope == "heads":
+            cut = cut_below(self.heads, losses, self.parameters)
+            gradients = cut.gradients_of(losses)
+            self._update([of_loss[: len(self.heads)] for of_loss in gradients], losses[0])
+            cut.join(self.parameters, gradients, self.weights)
         else:
+            gradients = gradients_of(losses, self.parameters, keep_graph=False)
+            self._update(gradients, losses[0])
             join(self.parameters, gradients, self.weights)
         return self.named("weight", self.weights) | self.named("grad_norm", self.norms)
 
@@ -52,17 +59,13 @@ class Dla(Balancer):
         super().load_state_dict(state)
         self.norms, self.weights = state["norms"], state["weights"]
 
-    def _update(self, losses: list[Tensor]) -> list[Sequence[Tensor | None]] | None:
-        """Measure and set the weights; the gradients if they are those of all parameters."""
-        params = self.params.dla
-        over_all = params.scope == "all"
-        gradients = gradients_of(losses, self.parameters if over_all else self.heads, keep_graph=not over_all)
-        norms = norms_of(gradients, like=losses[0])
+    def _update(self, gradients: list[Gradients], like: Tensor) -> None:
+        """Measure, and set the weights."""
+        params, norms = self.params.dla, norms_of(gradients, like=like)
         self.weights = dla_weights(
             norms, self.norms, temperature=params.temperature, epsilon=params.epsilon, normalize=params.normalize
         )
         self.norms = norms
-        return gradients if over_all else None
 
 
 def dla_weights(

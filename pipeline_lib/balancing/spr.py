@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline_lib.objectives.params import SprParams
+from pipeline_lib.objectives.balancer_params import SprParams
 
 
 class GradientNoise:

@@ -21,7 +21,7 @@ class Static(Balancer):
 
     def fill_gradients(self, losses: list[Tensor], embeddings: Embeddings) -> dict[str, Tensor]:
         """Gradients of the weighted sum."""
-        weights = self._weights(losses[0])
+        weights = self.weights_of(losses)
         every = self.params.norms_every
         if every and self.steps % every == 0:
             gradients = gradients_of(losses, self.parameters, keep_graph=False)
@@ -41,6 +41,7 @@ class Static(Balancer):
         super().load_state_dict(state)
         self.norms = state["norms"]
 
-    def _weights(self, like: Tensor) -> Tensor:
+    def weights_of(self, losses: list[Tensor]) -> Tensor:
+        """The weights of this step, shape (n_objectives,), constants to the gradient."""
         count = len(self.objectives)
-        return like.new_tensor(self.params.static.weights or [1 / count] * count)
+        return losses[0].new_tensor(self.params.static.weights or [1 / count] * count)

@@ -1,15 +1,28 @@
 """Section `loss` of params.yaml: the objectives, and how a balancer shares the training signal among them."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline_lib.common.errors import listed
 from pipeline_lib.common.params import Section
+from pipeline_lib.objectives.balancer_params import (
+    AlignedMtlParams,
+    BalancerName,
+    CagradParams,
+    DlaParams,
+    DwaParams,
+    FairgradParams,
+    GradnormParams,
+    McdbParams,
+    NashMtlParams,
+    Positive,
+    SprParams,
+    StaticParams,
+    Weight,
+)
 
 Objective = Literal["brain-image", "image-text", "guidance", "brain-text", "consistency", "adapter-consistency"]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SgaParams(Section):
@@ -26,40 +39,6 @@ class AdapterLossParams(Section):
     consistency_weight: Weight
 
 
-class StaticParams(Section):
-    """Given weights, one per objective, which MCDB uses too; an empty list means equal shares."""
-
-    weights: list[Weight]
-
-
-class DlaParams(Section):
-    """Dynamic loss adjustment, :mod:`pipeline_lib.balancing.dla`."""
-
-    temperature: Positive
-    epsilon: Positive
-    scope: Literal["all", "heads"]
-    every: int = Field(ge=1)
-    normalize: Literal["none", "sum"]
-
-
-class McdbParams(Section):
-    """Modal consistency dynamic balance, :mod:`pipeline_lib.balancing.mcdb`."""
-
-    gamma: Positive
-    epsilon: Positive
-    contribution: Literal["matched", "literal"]
-    apply: Literal["gradient", "update"]
-
-
-class SprParams(Section):
-    """Stochastic perturbation regularization, :mod:`pipeline_lib.balancing.spr`."""
-
-    enabled: bool
-    relative: bool
-    sigma_max: Weight
-    beta: Weight
-
-
 class LossParams(Section):
     """What training minimises.
 
@@ -67,7 +46,7 @@ class LossParams(Section):
     ----------
     objectives : list of Objective
         At least one, none twice; :func:`pipeline_lib.objectives.terms.objective_terms` says what each is.
-    balancer : {"static", "dla", "mcdb"}
+    balancer : BalancerName
         The names in :data:`pipeline_lib.balancing.build.BALANCERS`.
     temperature : float
         τ, where it starts.
@@ -81,14 +60,14 @@ class LossParams(Section):
         Whether ``brain-image`` and ``brain-text`` teach the image and text side too. Without, as in NICE-LLM, these
         are fixed targets for the brain, and learn from the other objectives only.
     norms_every : int
-        Steps between measurements of each objective's gradient norm where the balancer itself needs none (static and
-        MCDB); a measurement costs further backward passes. 0 means never.
-    sga, adapter, static, dla, mcdb, spr
+        Steps between measurements of each objective's gradient norm where the balancer itself needs none (static, MCDB,
+        uncertainty and DWA); a measurement costs further backward passes. 0 means never.
+    sga, adapter, static, dla, mcdb, spr, dwa, gradnorm, cagrad, aligned_mtl, fairgrad, nash_mtl
         The parts' own parameters.
     """
 
     objectives: list[Objective] = Field(min_length=1)
-    balancer: Literal["static", "dla", "mcdb"]
+    balancer: BalancerName
     temperature: Positive
     logit_scale: Literal["learned", "fixed", "softplus"]
     normalize: Literal["both", "image", "none"]
@@ -101,6 +80,12 @@ class LossParams(Section):
     dla: DlaParams
     mcdb: McdbParams
     spr: SprParams
+    dwa: DwaParams
+    gradnorm: GradnormParams
+    cagrad: CagradParams
+    aligned_mtl: AlignedMtlParams
+    fairgrad: FairgradParams
+    nash_mtl: NashMtlParams
 
     @field_validator("objectives")
     @classmethod

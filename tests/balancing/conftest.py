@@ -1,15 +1,16 @@
 """A small model with three branches, and a plain way to its gradients."""
 
 import copy
+from importlib.util import find_spec
 
 import pytest
 import torch
 from torch import nn
 
-from pipeline_lib.balancing.build import build_balancer
+from pipeline_lib.balancing.build import BALANCERS, build_balancer
 from pipeline_lib.common.params import validated
 from pipeline_lib.objectives.logit_scale import LogitScale
-from pipeline_lib.objectives.normalize import embed
+from pipeline_lib.objectives.normalize import Embeddings, embed
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.objectives.terms import objective_terms
 
@@ -92,3 +93,37 @@ def loss_params(params):
         return validated({"loss": section}, "loss", LossParams)
 
     return make
+
+
+NAMES = ["brain-image", "image-text", "guidance", "brain-text", "consistency", "adapter-consistency"]
+
+
+@pytest.fixture
+def aggregate_by(loss_params):
+    """For a method's name: the balanced gradient of losses L_k = 1 + J_k θ at θ = 0, whose gradients are J's rows."""
+
+    def of_method(method):
+        if method == "nash-mtl" and find_spec("ecos") is None:
+            pytest.skip("needs the extra nash-mtl")
+
+        def aggregate(jacobian, **changes):
+            names = NAMES[: len(jacobian)]
+            params = loss_params(balancer=method, objectives=names, **changes)
+            brain, image = (nn.Parameter(torch.zeros(n, dtype=jacobian.dtype)) for n in (2, jacobian.shape[1] - 2))
+            balancer = build_balancer(params, names, {"brain": [brain], "image": [image]}, [image])
+            losses = 1 + jacobian @ torch.cat([brain, image])
+            same = Embeddings(*torch.eye(3, dtype=jacobian.dtype).expand(2, 3, 3), None, torch.tensor(1.0))
+            balancer.backward(dict(zip(names, losses, strict=True)), same)
+            return torch.cat([brain.grad, image.grad])
+
+        return aggregate
+
+    return of_method
+
+
+@pytest.fixture(params=list(BALANCERS))
+def balancer_name(request):
+    """Each balancer in turn, where what it needs is installed."""
+    if request.param == "nash-mtl" and find_spec("ecos") is None:
+        pytest.skip("needs the extra nash-mtl")
+    return request.param

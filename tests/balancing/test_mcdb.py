@@ -9,8 +9,23 @@ from torch import nn
 from pipeline_lib.balancing.build import build_balancer
 from pipeline_lib.balancing.mcdb import contributions, imbalance, modulation
 from pipeline_lib.objectives.normalize import Embeddings
+from tests.balancing.properties import claims
 
 EYE = torch.eye(3, dtype=torch.float64)
+
+
+@claims(
+    mcdb=[
+        "order_of_objectives_does_not_matter",
+        "scales_with_all_losses",
+        "one_objective_keeps_its_gradient",
+        "objectives_without_gradient_have_no_say",
+        "no_gradient_at_all_is_zero",
+        "not_a_number_is_passed_on",
+    ]
+)
+def test_properties_in_balance(aggregate_by, method, check):
+    check(aggregate_by(method))
 
 
 def plain_kappa(brain, image, text, scale, gamma=0.7, epsilon=1e-8, contribution="matched"):

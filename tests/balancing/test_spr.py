@@ -110,13 +110,19 @@ def test_the_noise_enters_adams_moments(noise):
     torch.testing.assert_close(state["exp_avg_sq"], 0.001 * noisy**2)
 
 
-def test_combines_with_any_balancer(toy, loss_params, noise):
-    for name in ("static", "dla", "mcdb"):
-        params = loss_params(balancer=name)
-        toy.balancer(params).backward(*toy.step(params))
-        before = toy.gradients()
-        noise().apply(0, toy.parameters())
-        assert not torch.equal(toy.image.weight.grad, before["image.weight"])
+def test_combines_with_any_balancer(toy, loss_params, noise, balancer_name):
+    """The same noise, in units of whatever gradient the balancer left, and none on the balancer's own parameters."""
+    params = loss_params(balancer=balancer_name)
+    balancer = toy.balancer(params)
+    balancer.backward(*toy.step(params))
+    before, own = toy.gradients(), [p.grad.clone() for p in balancer.learned]
+    noise(seed=3).apply(0, toy.parameters())
+    generator = torch.Generator().manual_seed(3)
+    for name, gradient in before.items():
+        drawn = torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype)
+        expected = gradient + 0.1 * gradient.std(correction=0) * drawn
+        torch.testing.assert_close(dict(toy.named_parameters())[name].grad, expected)
+    assert all(torch.equal(p.grad, g) for p, g in zip(balancer.learned, own, strict=True))
 
 
 def test_refuses_a_run_without_steps(noise):

@@ -111,8 +111,8 @@ def test_writing_changes_the_lines_in_question_only(params_text, params_file):
     assert said == f"preset mcdb: 1 values changed in {params_file}\n"
     changes = difflib.ndiff(params_text.splitlines(), params_file.read_text(encoding="utf-8").splitlines())
     assert [line for line in changes if line[0] in "+-"] == [
-        "-   balancer: dla           # static | dla | mcdb",
-        "+   balancer: mcdb          # static | dla | mcdb",
+        "-   balancer: dla           # static | dla | mcdb | uncertainty | dwa | gradnorm, or TorchJD's",
+        "+   balancer: mcdb          # static | dla | mcdb | uncertainty | dwa | gradnorm, or TorchJD's",
     ]
 
 
