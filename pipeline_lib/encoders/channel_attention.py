@@ -11,7 +11,7 @@ mixed where there are 50 samples fewer.
 
 A depends on the epochs as they are, which therefore have to be kept; M(x) could be kept beside them. That would make
 the recording take 1.8 times as much memory (nine subjects of THINGS-EEG2, repeats averaged: 17 GB instead of 9.4) to
-save a fifteenth of a step. So :meth:`ChannelAttention.prepare` keeps the epochs, and M(x) is computed batch by batch.
+save a twentieth of a step. So :meth:`ChannelAttention.prepare` keeps the epochs, and M(x) is computed batch by batch.
 """
 
 from abc import abstractmethod
