@@ -14,9 +14,10 @@ right too for parameters that act on the whole batch, such as the logit scale. G
 loss by loss, so that a balancer sees what it would see in one process.
 
 What a step computes equals that of one process on a model without BatchNorm and dropout. A BatchNorm takes its
-statistics over its own process's rows: statistics over all of them exist in torch for GPUs only, and not for the
-encoder's, which are not taken by its BatchNorm. Their running means and variances are averaged after each epoch.
-Dropout draws other masks in each process.
+statistics over its own process's rows (torch synchronises them on GPUs only, and TSConv does not take its first from a
+BatchNorm at all): with two processes, the gradient of a fresh TSConv model is then another by 1.3 % of its length at
+batch 1000, by 6 % at 128 and by 21 % at 32. Running means and variances are averaged after each epoch. Dropout draws
+other masks in each process.
 """
 
 import atexit

@@ -3,6 +3,7 @@
 The test partition is unknown here: nothing in this room can open it.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -85,8 +86,8 @@ class Trainer:
         self.processes.check_batch(len(train) // self.n_batches)
         check_precision(settings.train.precision, train.brain.device)
         loss, branches = settings.loss, model.branches()
-        self.optimizer = build_optimizer(branches, settings.train)
         self.balancer = build_balancer(loss, objectives=loss.objectives, branches=branches, heads=model.heads())
+        self.optimizer = build_optimizer(branches, settings.train, self.balancer.learned)
         self.noise = GradientNoise(loss.spr, self.n_batches * n_epochs, generator)
         self.loss_scale = LossScale(self.balancer.parameters, enabled=settings.train.precision == "float16")
         self.processes.average_gradients(self.balancer.parameters)
@@ -209,7 +210,9 @@ class Trainer:
         self.best = Best(**on_device(state["best"], device))
 
     def _run_epoch(self, epoch: int) -> None:
-        row = {"epoch": epoch, **self.train_epoch(), **self.validate()}
+        trained = self.train_epoch()
+        self.balancer.end_epoch(trained)
+        row = {"epoch": epoch, **trained, **self.validate()}
         self.history.append(row)
         if row["valid/loss"] < self.best.loss:
             self.best = Best(epoch, row["valid/loss"], _copied(self.model))
@@ -221,11 +224,16 @@ class Trainer:
         self.kept = f"the checkpoint of epoch {epoch} is kept in {checkpoints.path}"
 
 
-def build_optimizer(branches: dict[str, list[nn.Parameter]], params: TrainParams) -> torch.optim.Optimizer:
+def build_optimizer(
+    branches: dict[str, list[nn.Parameter]], params: TrainParams, learned: Sequence[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
     """Adam or AdamW with one parameter group per branch; each group knows its branch's name.
 
-    Adam, as in HMAVD and NICE, takes no weight decay; parameters of no single branch (the logit scale) never decay.
+    Adam, as in HMAVD and NICE, takes no weight decay; parameters of no single branch (the logit scale, and what the
+    balancer has `learned` itself) never decay.
     """
+    if learned:
+        branches = branches | {"balancer": list(learned)}
     decays = params.weight_decay if params.optimizer == "adamw" else WeightDecay(brain=0, image=0, text=0)
     groups = [
         {"params": parameters, "branch": branch, "weight_decay": getattr(decays, branch, 0.0)}

@@ -21,6 +21,9 @@ CASES = {
     "dla": {"balancer": "dla"},
     "dla-heads": {"balancer": "dla", "dla": {"scope": "heads"}},
     "mcdb": {"balancer": "mcdb", "mcdb": {"apply": "update"}},
+    "upgrad": {"balancer": "upgrad"},
+    "uncertainty": {"balancer": "uncertainty"},
+    "gradnorm": {"balancer": "gradnorm"},
     "concepts": {"balancer": "static", "positives": "concept"},
 }
 

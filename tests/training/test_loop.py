@@ -128,6 +128,37 @@ def test_weight_decay_goes_by_branch_and_spares_the_logit_scale(study, settings)
     assert decays == {"brain": 0.001, "image": 0.005, "text": 0.005, "shared": 0.0}
 
 
+def test_what_the_balancer_learns_itself_is_trained_without_decay(study, params, settings):
+    params["loss"]["balancer"] = "uncertainty"
+    trainer = trainer_of(study, make_settings(params))
+    (group,) = [group for group in trainer.optimizer.param_groups if group["branch"] == "balancer"]
+    assert group["weight_decay"] == 0
+    trainer.step(torch.arange(20))
+    assert trainer.balancer.learned[0].abs().min() > 0
+
+
+def test_the_balancer_hears_of_the_end_of_each_epoch(study, params, settings):
+    params["train"]["epochs"] = 3
+    trainer = trainer_of(study, make_settings(params))
+    heard = []
+    trainer.balancer.end_epoch = lambda row: heard.append(row["train/brain-image"])
+    fit = trainer.fit("test")
+    assert heard == [row["train/brain-image"] for row in fit.history]
+
+
+def test_encoder_and_image_branch_are_told_who_saw_what(study, settings):
+    trainer = trainer_of(study, settings, subjects=("sub-01", "sub-02"))
+    told = {}
+    original = {name: getattr(trainer.model, name) for name in ("embed_brain", "embed_image")}
+    for name, call in original.items():
+        setattr(trainer.model, name, lambda x, s, n=name, c=call: told.update({n: s}) or c(x, s))
+    rows = torch.tensor([3, 90, 40, 70])
+    trainer.losses(trainer.train, rows)
+    assert torch.equal(told["embed_brain"], trainer.train.subject[rows])
+    assert torch.equal(told["embed_image"], trainer.train.subject[rows])
+    assert set(trainer.train.subject.tolist()) == {0, 1}
+
+
 def test_adam_decays_nothing(study, params, settings):
     params["train"]["optimizer"] = "adam"
     trainer = trainer_of(study, make_settings(params))

@@ -1,14 +1,17 @@
 """A run folder is written whole, rebuilds the same model, and is refused when damaged."""
 
 import json
+from dataclasses import replace
 
+import h5py
 import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
-from tests.training.conftest import inputs_of
+from tests.training.conftest import inputs_of, make_settings
 
 
 @pytest.fixture
@@ -80,3 +83,24 @@ def test_text_objectives_without_captions_are_refused_with_the_cure(run, study, 
     with pytest.raises(InputError, match=r"loss.objectives.*caption.source"):
         train_run(inputs_of(study), settings, n_epochs=2, seed=0, out=tmp_path / "no-text")
     assert not (tmp_path / "no-text").exists()
+
+
+def test_a_person_is_known_by_their_row_among_the_training_subjects(study, settings, tmp_path):
+    train_run(inputs_of(study, "inter", ("sub-02", "sub-01")), settings, n_epochs=1, seed=0, out=tmp_path / "run")
+    _, card, _ = load_run(tmp_path / "run")
+    assert [card.training_row(name) for name in ("sub-02", "sub-01", "sub-03")] == [0, 1, None]
+    assert card.shapes.n_subjects == 2
+
+
+def test_several_layers_are_trained_on_and_come_back(study, params, settings, tmp_path):
+    with h5py.File(study.features) as bank:
+        ids, features = [name.decode() for name in bank["image_id"]], bank["raw/final"][:]
+    with BankWriter(tmp_path / "bank.h5", ids, dtype="float32", attributes={}) as writer:
+        writer.write("raw/early", features[:, ::-1])
+        writer.write("raw/late", features)
+    params["target"]["layer"] = ["early", "late"]
+    params["loss"]["objectives"] = ["brain-image"]
+    inputs = replace(inputs_of(study), features=tmp_path / "bank.h5")
+    train_run(inputs, make_settings(params), n_epochs=1, seed=0, out=tmp_path / "run")
+    _, card, _ = load_run(tmp_path / "run")
+    assert (card.target_layer, card.shapes.n_layers, card.shapes.image_dim) == (["early", "late"], 2, 8)
