@@ -1,4 +1,4 @@
-"""From the parameters to a balancer. A new one is a file of its own, a line here, and its name in `LossParams`."""
+"""From the parameters to a balancer. A new one is a file of its own, a line here, and its name in `BalancerName`."""
 
 from collections.abc import Mapping, Sequence
 

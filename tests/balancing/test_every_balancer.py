@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pipeline_lib.balancing.build import BALANCERS
+from pipeline_lib.common.errors import InputError
 from pipeline_lib.objectives.balancer_params import BalancerName
 
 NAMES = ["brain-image", "image-text", "guidance"]
@@ -130,3 +131,19 @@ def test_losses_of_other_objectives_are_refused(toy, loss_params, balancer_name)
 
 def test_every_balancer_has_a_name_in_the_parameters():
     assert set(BalancerName.__args__) == set(BALANCERS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"balancer": "mgad"}, r"loss\.balancer is 'mgad'.*did you mean 'mgda'"),
+        ({"dwa": {"temperature": 0}}, r"loss\.dwa\.temperature is 0: .*greater than 0"),
+        ({"gradnorm": {"learning_rate": -1}}, r"loss\.gradnorm\.learning_rate is -1"),
+        ({"cagrad": {"c": float("nan")}}, r"loss\.cagrad\.c is nan"),
+        ({"aligned_mtl": {"scale": "max"}}, r"loss\.aligned_mtl\.scale is 'max'.*'min', 'median' or 'rmse'"),
+        ({"fairgrad": {"beta": 1}}, r"unknown parameter loss\.fairgrad\.beta"),
+    ],
+)
+def test_bad_parameters_are_named(loss_params, changes, message):
+    with pytest.raises(InputError, match=message):
+        loss_params(**changes)
