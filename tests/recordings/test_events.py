@@ -72,6 +72,19 @@ def test_a_code_out_of_range_is_named_with_the_file(table, code):
         resolve_events(shown((1, "test"), (code, "test")), table, where="a.npy")
 
 
+def test_a_code_of_images_of_two_splits_is_named_where_the_file_tells_no_split(table):
+    coded = checked_table(table.frame.assign(event_code=[1, 2, 3, 1, 2, 3]), where="x")
+    for event in ((2, "shown"), (3, "train")):
+        with pytest.raises(
+            InputError, match=rf"a\.fif: event codes .* more than one split: {event[0]}; give each image"
+        ):
+            resolve_events(shown((1, "test"), event), coded, where="a.fif")
+    assert resolve_events(shown((1, "train"), (1, "test")), coded, where="x")["image_id"].tolist() == [
+        "train/1",
+        "test/1",
+    ]
+
+
 def test_a_split_that_contradicts_the_table_is_named(table):
     with pytest.raises(InputError, match=r"a\.tsv: image 'test/1' is marked train but the stimulus table says test"):
         resolve_events(shown(("test/1", "train")), table, where="a.tsv")
