@@ -6,10 +6,11 @@ import pandas as pd
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.stimulus_table import NO_EVENT, StimulusTable
+from pipeline_lib.recordings.recording import UNTOLD
 
 # Where an event's image is looked for in the stimulus table: an image marked for training may serve a class centre
-# only, because its concept is tested; cut trials may not tell what an image is for (shown).
-SEARCHED = {"train": ("train", "center"), "test": ("test",), "shown": ("train", "test", "center")}
+# only, because its concept is tested; cut trials may not tell what an image is for.
+SEARCHED = {"train": ("train", "center"), "test": ("test",), UNTOLD: ("train", "test", "center")}
 TRIAL_SPLITS = tuple(SEARCHED)
 ZERO_SHOT = "zero-shot"
 

@@ -13,7 +13,7 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.recordings.recording import PARTITIONS, Defect, Header
+from pipeline_lib.recordings.recording import PARTITIONS, UNTOLD, Defect, Header
 from pipeline_lib.recordings.trials import AnyRun
 
 ODD_SHARE = 0.05  # a run is odd when its trials differ by more from the median of runs that show the same splits
@@ -135,7 +135,7 @@ def _counts(events: pd.DataFrame) -> dict[str, int]:
 
 def _splits(tables: Sequence[pd.DataFrame]) -> dict[str, SplitSummary]:
     events = pd.concat(tables) if tables else pd.DataFrame({"split": []})
-    present = [split for split in (*PARTITIONS, "shown") if (events["split"] == split).any()]
+    present = [split for split in (*PARTITIONS, UNTOLD) if (events["split"] == split).any()]
     return {split: _summary(events[events["split"] == split]) for split in present}
 
 
@@ -182,7 +182,7 @@ def _unusable(
 ) -> list[Defect]:
     """What will make preprocessing or retrieval impossible."""
     folder, found = study.root / subject, []
-    if "shown" not in splits:
+    if UNTOLD not in splits:
         if "train" not in splits:
             found.append(Defect(folder, "no training trials", STOPS))
         if "test" not in splits or splits["test"].images < 2:

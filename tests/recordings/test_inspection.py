@@ -76,7 +76,7 @@ def test_cut_trials_are_counted_too(made):
         counts
         == {
             "things-eeg2-preprocessed": {"train": (12, 3), "test": (8, 2)},
-            "things-meg-epochs": {"shown": (12 * 150, 5)},
+            "things-meg-epochs": {"train or test": (12 * 150, 5)},
             "arrays": {"train": (8, 3), "test": (4, 2)},
         }[made.study.layout]
     )
