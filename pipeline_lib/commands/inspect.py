@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
 from pipeline_lib.common.params import load_section
 from pipeline_lib.recordings.inspection import SplitSummary, SubjectSummary, inspect_subject
 from pipeline_lib.recordings.params import BidsParams, StudyParams
@@ -54,7 +54,8 @@ def report(summary: SubjectSummary, quality: dict[str, Any] | None, root: Path) 
     """The lines that people read about one subject."""
     channels = ", ".join(f"{_alternatives(counts)} {kind}" for kind, counts in summary.channels.items())
     rates = _alternatives([f"{rate:g}" for rate in summary.sfreqs])
-    yield f"{summary.subject}: {summary.sessions} sessions, {len(summary.runs)} runs, {channels} channels, {rates} Hz"
+    heading = f"{summary.subject}: {summary.sessions} sessions, {len(summary.runs)} runs"
+    yield f"{heading}, {channels} channels, {rates} Hz" if channels else f"{heading} that can be read"
     for name, split in summary.splits.items():
         yield f"  {name:<6} {_split_line(split)}"
     if others := _other_events(summary):
@@ -88,7 +89,7 @@ def quality_lines(quality: dict[str, Any]) -> Iterator[str]:
 
 def _study(root: Path, layout: str, bids: BidsParams) -> StudyParams:
     if layout not in LAYOUT_NAMES:
-        raise bad_value("--layout", layout, LAYOUT_NAMES)
+        raise bad_value("--layout", layout, ", ".join(LAYOUT_NAMES), cure=did_you_mean(layout, LAYOUT_NAMES))
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; name the folder that holds one folder per subject")
     return StudyParams(name="", layout=layout, root=root, images=root, stimuli=root, closed_set=False, bids=bids)

@@ -1,6 +1,7 @@
 """What `trialign inspect` prints: the same for people and for programs, and one line where it cannot look."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -69,6 +70,12 @@ def test_a_subject_is_a_few_lines(eeg2):
         "  ! sub-01/ses-02/raw_eeg_test.npy: no recording of the test images -> the session goes without it",
         "  ! sub-01: session 2 has 1 runs, most have 2 -> used as it is",
     ]
+
+
+def test_a_subject_without_recordings_has_no_channels(eeg2):
+    shutil.rmtree(eeg2.folder)
+    (eeg2.folder / "notes").mkdir(parents=True)
+    assert inspected(eeg2).splitlines()[0] == "sub-01: 0 sessions, 0 runs that can be read"
 
 
 def test_without_defects_it_says_so(eeg2):
@@ -153,7 +160,10 @@ def test_a_damaged_quality_file_is_named(eeg2, quality, text, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("{root}", "--layout", "things-eg2"), r"--layout is 'things-eg2', allowed: .*; did you mean 'things-eeg2'\?"),
+        (
+            ("{root}", "--layout", "things-eg2"),
+            r"--layout is 'things-eg2', allowed: .*, bids, arrays; did you mean 'things-eeg2'\?",
+        ),
         (
             ("{root}/none", "--layout", "bids"),
             "none: no such folder; name the folder that holds one folder per subject",
