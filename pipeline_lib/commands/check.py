@@ -10,6 +10,7 @@ import typer
 from pipeline_lib.captioning.params import CaptionParams
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.common.params import Section, load_names, read_params, validated
+from pipeline_lib.common.stimulus_table import SPLITS
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
@@ -18,6 +19,7 @@ from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.training.params import TargetParams, TrainParams
 
@@ -123,7 +125,7 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:
-    """The study's recordings and images; those of a phantom are made by its stage."""
+    """The study's recordings and images, by their tables; those of a phantom are made by its stage."""
     study = StudyParams.model_validate(params["study"])
     made = [Path("data/raw") / name for name in params["phantoms"]]
     if any(study.root.is_relative_to(folder) for folder in made) and not study.root.exists():
@@ -131,8 +133,8 @@ def check_study(params: dict[str, Any]) -> Iterator[Finding]:
         return
     for name in params["subjects"]:
         yield _finding(f"recording of {name}", lambda name=name: _recording(study, name))
-    for what, place in (("study.images", study.images), ("study.stimuli", study.stimuli)):
-        yield _finding(what, lambda place=place: _existing(place, "set it to your files, see README"))
+    yield _finding("study.images", lambda: _existing(study.images, "set it to the folder of the image files"))
+    yield _finding("study.stimuli", lambda: _images(study))
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
@@ -150,6 +152,13 @@ def _recording(study: StudyParams, subject: str) -> str:
     runs = layout_of(study.layout).runs(study, subject)
     sessions = {run.session for run in runs}
     return f"{study.root / subject}: {len(runs)} recordings in {len(sessions)} sessions; see 'trialign inspect'"
+
+
+def _images(study: StudyParams) -> str:
+    _existing(study.stimuli, "set it to what names the images; README says what that is for each layout")
+    table = read_catalogue(study)
+    counts = ", ".join(f"{len(table.of_split(split))} {split}" for split in SPLITS)
+    return f"{study.stimuli}: {counts} images"
 
 
 def _image_text_model(folder: Path) -> str:

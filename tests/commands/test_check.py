@@ -72,7 +72,8 @@ def test_responses_without_a_table_of_trials_are_named(checked, weights, params,
     (root / "sub-01").mkdir(parents=True)
     (root / "sub-01" / "responses.npy").touch()
     params.update(phantoms=[], subjects=["sub-01"], held_out=[])
-    params["study"].update(layout="arrays", root=str(root), images=str(root), stimuli=str(root))
+    (root / "images.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
+    params["study"].update(layout="arrays", root=str(root), images=str(root), stimuli=str(root / "images.csv"))
     bad = checked()
     assert set(bad) == {"recording of sub-01"}
     assert "trials.csv: no such file; layout arrays expects" in bad["recording of sub-01"]
@@ -89,6 +90,25 @@ def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):
         "study.images",
         "study.stimuli",
     }
+
+
+def test_columns_that_the_events_lack_are_named(checked, weights, params, tmp_path):
+    folder = tmp_path / "mine" / "sub-01" / "eeg"
+    folder.mkdir(parents=True)
+    (folder / "sub-01_task-x_events.tsv").write_text("onset\tstim_file\n1.0\ta.jpg\n")
+    params.update(phantoms=[], subjects=["sub-01"], held_out=[])
+    params["study"].update(layout="bids", root="mine", images="mine", stimuli="mine")
+    bad = checked()
+    assert set(bad) == {"study.stimuli"}
+    assert "events.tsv: columns are missing: split" in bad["study.stimuli"]
+
+
+def test_image_files_that_are_missing_are_named(checked, weights, params, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "images.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
+    params.update(phantoms=[], subjects=[], held_out=[])
+    params["study"].update(layout="bids", root="mine", images="mine", stimuli="images.csv")
+    assert checked() == {"study.stimuli": "mine: 2 of 2 image files are missing: a.jpg, b.jpg"}
 
 
 def test_a_misspelt_section_is_suggested(checked, weights, params):
