@@ -16,6 +16,7 @@ from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
+from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
@@ -127,12 +128,13 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:
     """The study's recordings and images, by their tables; those of a phantom are made by its stage."""
     study = StudyParams.model_validate(params["study"])
+    preprocess = PreprocessParams.model_validate(params["preprocess"])
     made = [Path("data/raw") / name for name in params["phantoms"]]
     if any(study.root.is_relative_to(folder) for folder in made) and not study.root.exists():
         yield Finding("recordings", True, f"{study.root} will be made by stage 'phantom'")
         return
     for name in params["subjects"]:
-        yield _finding(f"recording of {name}", lambda name=name: _recording(study, name))
+        yield _finding(f"recording of {name}", lambda name=name: _recording(study, preprocess, name))
     yield _finding("study.images", lambda: _existing(study.images, "set it to the folder of the image files"))
     yield _finding("study.stimuli", lambda: _images(study))
 
@@ -148,10 +150,14 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
         yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
 
 
-def _recording(study: StudyParams, subject: str) -> str:
+def _recording(study: StudyParams, preprocess: PreprocessParams, subject: str) -> str:
     runs = layout_of(study.layout).runs(study, subject)
-    sessions = {run.session for run in runs}
-    return f"{study.root / subject}: {len(runs)} recordings in {len(sessions)} sessions; see 'trialign inspect'"
+    sessions, header, where = {run.session for run in runs}, runs[0].header(), str(runs[0].file)
+    told = f"{len(runs)} recordings in {len(sessions)} sessions"
+    if header.ch_names:  # else neither signal nor sidecar is there to name them
+        picked = resolve_picks(preprocess.picks, preprocess.exclude, header, where=where)
+        told += f", {len(rows_of_channels(picked, header.ch_names, where=where))} channels"
+    return f"{study.root / subject}: {told}; see 'trialign inspect'"
 
 
 def _images(study: StudyParams) -> str:

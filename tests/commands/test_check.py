@@ -1,5 +1,6 @@
 """`trialign check` says what is wrong before anything runs."""
 
+import numpy as np
 import pytest
 import yaml
 
@@ -92,6 +93,22 @@ def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):
     }
 
 
+@pytest.mark.parametrize(
+    ("preprocess", "says"),
+    [({"picks": "visual-17"}, "channels are missing: P7"), ({"exclude": ["MRO11"]}, "exclude names 'MRO11'")],
+)
+def test_channels_that_the_recordings_lack_are_named(checked, weights, params, tmp_path, preprocess, says):
+    folder = tmp_path / "mine" / "sub-01"
+    folder.mkdir(parents=True)
+    np.save(folder / "responses.npy", np.zeros((2, 3, 4)))
+    (folder / "trials.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
+    params.update(phantoms=[], subjects=["sub-01"], held_out=[])
+    params["study"].update(layout="arrays", root="mine", images="mine", stimuli="mine/sub-01/trials.csv")
+    assert checked() == {}
+    params["preprocess"].update(preprocess)
+    assert says in checked()["recording of sub-01"]
+
+
 def test_columns_that_the_events_lack_are_named(checked, weights, params, tmp_path):
     folder = tmp_path / "mine" / "sub-01" / "eeg"
     folder.mkdir(parents=True)
@@ -108,7 +125,9 @@ def test_image_files_that_are_missing_are_named(checked, weights, params, tmp_pa
     (tmp_path / "images.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
     params.update(phantoms=[], subjects=[], held_out=[])
     params["study"].update(layout="bids", root="mine", images="mine", stimuli="images.csv")
-    assert checked() == {"study.stimuli": "mine: 2 of 2 image files are missing: a.jpg, b.jpg"}
+    bad = checked()
+    assert set(bad) == {"study.stimuli"}
+    assert "mine: 2 of 2 image files are missing: a.jpg, b.jpg" in bad["study.stimuli"]
 
 
 def test_a_misspelt_section_is_suggested(checked, weights, params):
