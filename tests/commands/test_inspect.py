@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from pipeline_lib.commands.main import build_app
@@ -135,16 +134,14 @@ def test_the_quality_of_what_was_kept_is_shown(eeg2, quality):
     assert as_json(eeg2, "--epochs", quality)["quality"] == written
 
 
-def test_quality_is_found_by_itself_where_it_is_of_this_study(eeg2, quality, params, tmp_path):
+def test_the_quality_of_another_studys_subject_of_the_same_name_is_not_shown(eeg2, quality, tmp_path):
+    other = made_study("things-eeg2", tmp_path / "other")
     (tmp_path / "here" / "data").mkdir()
     quality.rename(tmp_path / "here" / "data" / "epochs")
-    assert "preprocessed" not in inspected(eeg2)  # no params.yaml says what these are
-    params["study"] |= {"root": "../elsewhere", "layout": "things-eeg2"}
-    (tmp_path / "here" / "params.yaml").write_text(yaml.safe_dump(params))
-    assert "preprocessed" not in inspected(eeg2)  # another study has a sub-01, too
-    params["study"] |= {"root": "../study"}
-    (tmp_path / "here" / "params.yaml").write_text(yaml.safe_dump(params))
+    assert "preprocessed" not in inspected(other)
+    assert as_json(other)["quality"] is None
     assert "  preprocessed: kept 8 test, 12 train" in inspected(eeg2)
+    assert "  preprocessed: " in run("../study", "--layout", "things-eeg2")
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[]", "holds no quality of a recording")])
