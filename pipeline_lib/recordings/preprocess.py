@@ -137,8 +137,8 @@ class _Collected:
         if not self.trials or self.spool is None or not len(self.spool):
             why = ", ".join(f"{name}: {count}" for name, count in self.dropped.items())
             raise InputError(
-                f"{folder}: no trials are left; events dropped: {why or 'none, there are no events'}; check the unit of "
-                "onsets, preprocess.tmin and tmax, and reject_peak_to_peak (volts or tesla)"
+                f"{folder}: no trials are left; events dropped: {why or 'none, there are no events'}; check the unit "
+                "of onsets, preprocess.tmin and tmax, and reject_peak_to_peak (volts or tesla)"
             )
         trials = pd.concat(self.trials)
         return EpochsData(
