@@ -44,6 +44,7 @@ CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier vers
     "tokenizer": "tokenizer.json",
     "weights": "*.safetensors",
 }
+PHANTOM_MODELS = Path("data/models/phantom")
 LISTS = ("phantoms", "subjects", "held_out", "seeds")
 
 
@@ -136,16 +137,17 @@ def check_study(params: dict[str, Any]) -> Iterator[Finding]:
     for name in params["subjects"]:
         yield _finding(f"recording of {name}", lambda name=name: _recording(study, preprocess, name))
     yield _finding("study.images", lambda: _existing(study.images, "set it to the folder of the image files"))
-    yield _finding("study.stimuli", lambda: _images(study))
+    yield _finding("study.stimuli", lambda: _images(study, params["evaluate"]["galleries"]))
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     """The image-text model, which is loaded to be sure, or supplied features, and what the captions come from."""
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
-    yield _finding("features.weights", lambda: _image_text_model(features.weights))
+    is_phantom = bool(params["phantoms"])
+    yield _finding("features.weights", lambda: _for_the_study(features.weights, is_phantom, _image_text_model))
     if caption.source == "blip2":
-        yield _finding("caption.path", lambda: _captioner(caption.path))
+        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
     elif caption.source == "file":
         yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
 
@@ -160,11 +162,25 @@ def _recording(study: StudyParams, preprocess: PreprocessParams, subject: str) -
     return f"{study.root / subject}: {told}; see 'trialign inspect'"
 
 
-def _images(study: StudyParams) -> str:
+def _images(study: StudyParams, galleries: list[str]) -> str:
     _existing(study.stimuli, "set it to what names the images; README says what that is for each layout")
     table = read_catalogue(study)
+    if "class-center" in galleries and not len(table.of_split("center")):
+        raise InputError(
+            f"{study.stimuli}: evaluate.galleries has class-center, which needs other images of the test concepts "
+            "(split center), and there are none; add them, or leave class-center out of evaluate.galleries"
+        )
     counts = ", ".join(f"{len(table.of_split(split))} {split}" for split in SPLITS)
     return f"{study.stimuli}: {counts} images"
+
+
+def _for_the_study(folder: Path, is_phantom: bool, look: Callable[[Path], str]) -> str:
+    if folder.is_relative_to(PHANTOM_MODELS) and not is_phantom:
+        raise InputError(
+            f"{folder} has only ever seen the phantom's drawn pictures, and is of no use for real ones; README says "
+            "where weights come from"
+        )
+    return look(folder)
 
 
 def _image_text_model(folder: Path) -> str:

@@ -21,8 +21,8 @@ EVERY = preset_names()
 STUDIES = {"arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
 
 
-def is_of_the_recordings(key):
-    return key.startswith(("study.", "preprocess."))
+def is_of_the_study(key):
+    return key.startswith(("study.", "preprocess.", "evaluate.galleries"))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_preset_holds_only_what_differs(name, params):
     combined = {"neuroalign-no-dla": {"loss.static.weights"}, "mcdb": {"loss.mcdb.gamma"}, "arrays": {"subjects"}}
     kept = {"quick": set(), **combined}.get(name, set())
     if name in STUDIES:
-        kept = kept | {key for other in STUDIES for key in read_preset(other).values if is_of_the_recordings(key)}
+        kept = kept | {key for other in STUDIES for key in read_preset(other).values if is_of_the_study(key)}
     same = {key for key, value in read_preset(name).values.items() if shipped[key] == value}
     assert same <= kept
 
@@ -101,7 +101,7 @@ def test_a_study_is_preprocessed_as_its_preset_says_whatever_was_there_before(pa
     for name in (first, second):
         run(name, "--write", "--params-file", params_file)
     written = yaml.safe_load(params_file.read_text())
-    for section in ("phantoms", "subjects", "held_out", "study", "preprocess"):
+    for section in ("phantoms", "subjects", "held_out", "study", "preprocess", "evaluate"):
         assert written[section] == expected[section]
 
 
