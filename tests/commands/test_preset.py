@@ -18,7 +18,7 @@ from pipeline_lib.common.params import validated
 from pipeline_lib.fetching.studies import STUDIES as STUDIES_TO_FETCH
 
 EVERY = preset_names()
-STUDIES = {"arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
+STUDIES = {"arrays", "bids", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
 
 
 def is_of_the_study(key):
