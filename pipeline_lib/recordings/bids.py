@@ -18,6 +18,7 @@ from pipeline_lib.recordings.bids_tables import MISSING, event_table, read_tsv
 from pipeline_lib.recordings.params import BidsParams, StudyParams
 from pipeline_lib.recordings.recording import PARTITIONS, Defect, Layout, Run
 
+SPLIT_FOLDERS = ("train", "training", "training_images", "test", "testing", "test_images")
 EXPECTED = "eeg or meg (perhaps in ses-01, ses-02, ...) with *_events.tsv and a signal for each"
 
 
@@ -93,7 +94,9 @@ def defects(study: StudyParams, subject: str) -> Iterable[Defect]:
 
 
 def _folder(image: str) -> str:
-    return PurePosixPath(image).parent.name or MISSING if image != MISSING else MISSING
+    """The folder of an image, unless it is named after a split: then every image would have the same concept."""
+    folder = "" if image == MISSING else PurePosixPath(image).parent.name
+    return folder if folder and folder.lower() not in SPLIT_FOLDERS else MISSING
 
 
 def _splits(columns: BidsParams, table: pd.DataFrame, _: BidsRun) -> pd.Series:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.recordings.bids import LAYOUT
+from pipeline_lib.recordings.bids import LAYOUT, _folder
 from tests.recordings.bids_study import ANNEX, SFREQ, noise, place_of, write_eeg_run, write_fif, write_table
 from tests.recordings.tiny_study import preprocessed, study_params
 
@@ -176,3 +176,10 @@ def test_signals_are_those_that_mne_bids_reads(tmp_path, written, kind):
     np.testing.assert_array_equal(signal.data, raw.get_data())
     sidecar = json.loads(run.file.with_suffix(".json").read_text())
     assert sidecar["SamplingFrequency"] == run.header().sfreq
+
+
+@pytest.mark.parametrize(
+    ("image", "concept"), [("cats/1.jpg", "cats"), ("set/cats/1.jpg", "cats"), ("train/1.jpg", "n/a"), ("1.jpg", "n/a")]
+)
+def test_a_folder_named_after_a_split_is_no_concept(image, concept):
+    assert _folder(image) == concept
