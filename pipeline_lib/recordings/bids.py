@@ -74,7 +74,7 @@ def read_picture_table(run: BidsRun, columns: BidsParams) -> pd.DataFrame:
         Naming the columns that are missing, or the line of a picture trial without an image.
     """
     named = [columns.image, columns.split, *([columns.concept] if columns.concept else [])]
-    table = read_tsv(run.events, named)
+    table = read_tsv(run.events, named, cure="name the columns in study.bids")
     image = table[columns.image].where(table[columns.image] == MISSING, table[columns.image].str.replace("\\", "/"))
     concept = table[columns.concept] if columns.concept else image.map(_folder)
     split = table[columns.split].str.lower()
