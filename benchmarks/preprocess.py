@@ -26,7 +26,10 @@ import typer
 import yaml
 
 from benchmarks.synthetic_subject import Size, write_subject, write_table
+from pipeline_lib.commands.params_edit import with_values
+from pipeline_lib.commands.preset import read_preset
 from pipeline_lib.common.cli import run_stage
+from pipeline_lib.common.params import read_params
 from pipeline_lib.recordings.store import open_store
 from pipeline_lib.recordings.whitening import noise_covariance
 
@@ -148,8 +151,8 @@ def subject_figures(size: Size, scratch: Path | None) -> dict[str, Any]:
 
 
 def write_study(folder: Path, size: Size) -> None:
-    """Write raw files, stimulus table and parameters: the shipped ones, which are THINGS-EEG2's."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    """Write raw files, stimulus table and parameters: THINGS-EEG2's, whichever study is in params.yaml."""
+    params = with_values(read_params(ROOT / "params.yaml"), read_preset("things-eeg2").values, where="params.yaml")
     params["study"] |= {"name": "synthetic", "layout": "things-eeg2", "root": str(folder / "raw")}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_table(folder / "stimuli.csv", size)

@@ -10,14 +10,17 @@ import typer
 from pipeline_lib.captioning.params import CaptionParams
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.common.params import Section, load_names, read_params, validated
+from pipeline_lib.common.stimulus_table import SPLITS
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
+from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.training.params import TargetParams, TrainParams
 
@@ -41,6 +44,7 @@ CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier vers
     "tokenizer": "tokenizer.json",
     "weights": "*.safetensors",
 }
+PHANTOM_MODELS = Path("data/models/phantom")
 LISTS = ("phantoms", "subjects", "held_out", "seeds")
 
 
@@ -123,33 +127,60 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:
-    """The study's recordings and images; those of a phantom are made by its stage."""
+    """The study's recordings and images, by their tables; those of a phantom are made by its stage."""
     study = StudyParams.model_validate(params["study"])
+    preprocess = PreprocessParams.model_validate(params["preprocess"])
     made = [Path("data/raw") / name for name in params["phantoms"]]
     if any(study.root.is_relative_to(folder) for folder in made) and not study.root.exists():
         yield Finding("recordings", True, f"{study.root} will be made by stage 'phantom'")
         return
     for name in params["subjects"]:
-        yield _finding(f"recording of {name}", lambda name=name: _recording(study, name))
-    for what, place in (("study.images", study.images), ("study.stimuli", study.stimuli)):
-        yield _finding(what, lambda place=place: _existing(place, "set it to your files, see README"))
+        yield _finding(f"recording of {name}", lambda name=name: _recording(study, preprocess, name))
+    yield _finding("study.images", lambda: _existing(study.images, "set it to the folder of the image files"))
+    yield _finding("study.stimuli", lambda: _images(study, params["evaluate"]["galleries"]))
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     """The image-text model, which is loaded to be sure, or supplied features, and what the captions come from."""
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
-    yield _finding("features.weights", lambda: _image_text_model(features.weights))
+    is_phantom = bool(params["phantoms"])
+    yield _finding("features.weights", lambda: _for_the_study(features.weights, is_phantom, _image_text_model))
     if caption.source == "blip2":
-        yield _finding("caption.path", lambda: _captioner(caption.path))
+        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
     elif caption.source == "file":
         yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
 
 
-def _recording(study: StudyParams, subject: str) -> str:
+def _recording(study: StudyParams, preprocess: PreprocessParams, subject: str) -> str:
     runs = layout_of(study.layout).runs(study, subject)
-    sessions = {run.session for run in runs}
-    return f"{study.root / subject}: {len(runs)} recordings in {len(sessions)} sessions; see 'trialign inspect'"
+    sessions, header, where = {run.session for run in runs}, runs[0].header(), str(runs[0].file)
+    told = f"{len(runs)} recordings in {len(sessions)} sessions"
+    if header.ch_names:  # else neither signal nor sidecar is there to name them
+        picked = resolve_picks(preprocess.picks, preprocess.exclude, header, where=where)
+        told += f", {len(rows_of_channels(picked, header.ch_names, where=where))} channels"
+    return f"{study.root / subject}: {told}; see 'trialign inspect'"
+
+
+def _images(study: StudyParams, galleries: list[str]) -> str:
+    _existing(study.stimuli, "set it to what names the images; README says what that is for each layout")
+    table = read_catalogue(study)
+    if "class-center" in galleries and not len(table.of_split("center")):
+        raise InputError(
+            f"{study.stimuli}: evaluate.galleries has class-center, which needs other images of the test concepts "
+            "(split center), and there are none; add them, or leave class-center out of evaluate.galleries"
+        )
+    counts = ", ".join(f"{len(table.of_split(split))} {split}" for split in SPLITS)
+    return f"{study.stimuli}: {counts} images"
+
+
+def _for_the_study(folder: Path, is_phantom: bool, look: Callable[[Path], str]) -> str:
+    if folder.is_relative_to(PHANTOM_MODELS) and not is_phantom:
+        raise InputError(
+            f"{folder} has only ever seen the phantom's drawn pictures, and is of no use for real ones; README says "
+            "where weights come from"
+        )
+    return look(folder)
 
 
 def _image_text_model(folder: Path) -> str:

@@ -10,15 +10,13 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from pipeline_lib.common.errors import InputError, bad_value
-from pipeline_lib.common.params import load_section
+from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
 from pipeline_lib.recordings.inspection import SplitSummary, SubjectSummary, inspect_subject
 from pipeline_lib.recordings.params import BidsParams, StudyParams
 from pipeline_lib.recordings.recording import subject_names
 
 LAYOUT_NAMES = get_args(StudyParams.model_fields["layout"].annotation)
-EPOCHS = Path("data/epochs")
-SHOWN_QUALITY = {"trials", "flat_channels", "noisy_channels", "condition", "responses"}
+SHOWN_QUALITY = {"recordings", "trials", "flat_channels", "noisy_channels", "condition", "responses"}
 
 
 def inspect(
@@ -26,11 +24,7 @@ def inspect(
     layout: Annotated[str, typer.Option(help=f"How it is laid out: {', '.join(LAYOUT_NAMES)}.")],
     *,
     subjects: Annotated[str, typer.Option(help="Only these, separated by commas.")] = "",
-    epochs: Annotated[
-        Path | None,
-        typer.Option(help=f"Where preprocess wrote quality files; {EPOCHS} if params.yaml names this study."),
-    ] = None,
-    params_file: Annotated[Path, typer.Option(help="Says which study those are of.")] = Path("params.yaml"),
+    epochs: Annotated[Path, typer.Option(help="Where preprocess wrote quality files.")] = Path("data/epochs"),
     image: Annotated[str, typer.Option(help="Layout bids: column of the image file.")] = "stim_file",
     split: Annotated[str, typer.Option(help="Layout bids: column of the split.")] = "split",
     concept: Annotated[str | None, typer.Option(help="Layout bids: column of the concept.")] = None,
@@ -40,8 +34,7 @@ def inspect(
     """Report subjects, runs, events, images, repeats, channels and every defect, from tables and headers alone."""
     study = _study(root, layout, BidsParams(task=task, image=image, split=split, concept=concept))
     summaries = [inspect_subject(study, name) for name in _chosen(study, subjects)]
-    epochs = epochs or _epochs_of(study, params_file)
-    quality = {summary.subject: _quality(epochs, summary.subject) for summary in summaries}
+    quality = {summary.subject: _quality(epochs, root / summary.subject) for summary in summaries}
     if as_json:
         rows = [summary.as_json(root) | {"quality": quality[summary.subject]} for summary in summaries]
         typer.echo(json.dumps({"root": str(root), "layout": layout, "subjects": rows}, indent=2))
@@ -54,7 +47,8 @@ def report(summary: SubjectSummary, quality: dict[str, Any] | None, root: Path) 
     """The lines that people read about one subject."""
     channels = ", ".join(f"{_alternatives(counts)} {kind}" for kind, counts in summary.channels.items())
     rates = _alternatives([f"{rate:g}" for rate in summary.sfreqs])
-    yield f"{summary.subject}: {summary.sessions} sessions, {len(summary.runs)} runs, {channels} channels, {rates} Hz"
+    heading = f"{summary.subject}: {summary.sessions} sessions, {len(summary.runs)} runs"
+    yield f"{heading}, {channels} channels, {rates} Hz" if channels else f"{heading} that can be read"
     for name, split in summary.splits.items():
         yield f"  {name:<6} {_split_line(split)}"
     if others := _other_events(summary):
@@ -88,7 +82,7 @@ def quality_lines(quality: dict[str, Any]) -> Iterator[str]:
 
 def _study(root: Path, layout: str, bids: BidsParams) -> StudyParams:
     if layout not in LAYOUT_NAMES:
-        raise bad_value("--layout", layout, LAYOUT_NAMES)
+        raise bad_value("--layout", layout, ", ".join(LAYOUT_NAMES), cure=did_you_mean(layout, LAYOUT_NAMES))
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; name the folder that holds one folder per subject")
     return StudyParams(name="", layout=layout, root=root, images=root, stimuli=root, closed_set=False, bids=bids)
@@ -124,18 +118,10 @@ def _alternatives(values: list[Any]) -> str:
     return " or ".join(map(str, values)) or "?"
 
 
-def _epochs_of(study: StudyParams, params_file: Path) -> Path | None:
-    """Where the pipeline puts epochs, if they are of this study: subjects of other studies have the same names."""
-    try:
-        here = load_section(params_file, "study", StudyParams)
-    except InputError:
-        return None
-    return EPOCHS if (here.layout, here.root.resolve()) == (study.layout, study.root.resolve()) else None
-
-
-def _quality(epochs: Path | None, subject: str) -> dict[str, Any] | None:
-    file = epochs and epochs / f"{subject}.quality.json"
-    if file is None or not file.exists():
+def _quality(epochs: Path, recordings: Path) -> dict[str, Any] | None:
+    """What preprocess wrote of a subject, None where that is a subject of the same name in another study."""
+    file = epochs / f"{recordings.name}.quality.json"
+    if not file.exists():
         return None
     try:
         quality = json.loads(file.read_text(encoding="utf-8"))
@@ -143,4 +129,4 @@ def _quality(epochs: Path | None, subject: str) -> dict[str, Any] | None:
         raise InputError(f"{file}: not valid JSON ({error}); run 'dvc repro preprocess' again") from None
     if not isinstance(quality, dict) or not quality.keys() >= SHOWN_QUALITY:
         raise InputError(f"{file}: holds no quality of a recording; run 'dvc repro preprocess' again")
-    return quality
+    return quality if Path(str(quality["recordings"])).resolve() == recordings.resolve() else None

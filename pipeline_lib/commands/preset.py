@@ -2,10 +2,11 @@
 
     dvc exp run $(trialign preset mcdb)
 
-A preset is a file in pipeline_lib/presets that holds only what differs from params.yaml. Presets combine; where two
-set the same parameter, the later one counts. A list is written ``key=[a,b]``: DVC takes commas within brackets as one
-list, while a bare comma would mean a choice of experiments; bash and zsh leave the brackets of a substituted command
-alone, but brackets typed by hand need quotes in zsh.
+A preset is a file in pipeline_lib/presets that holds only what differs from params.yaml as shipped and, for a study,
+what the preset of another one may have changed in the study and its preprocessing. Presets combine; where two set the
+same parameter, the later one counts. A list is written ``key=[a,b]``: DVC takes commas within brackets as one list,
+while a bare comma would mean a choice of experiments; bash and zsh leave the brackets of a substituted command alone,
+but brackets typed by hand need quotes in zsh.
 """
 
 import re

@@ -1,6 +1,7 @@
 """What the hosts say they have: path, size, checksum and address of each file.
 
-Nothing about the files is kept in trialign, so a new version on the host is found by itself.
+Nothing about the files is kept in trialign, so a new version on the host is found by itself; of NEMAR, whose addresses
+name a version, the one in `studies.py`.
 """
 
 import json

@@ -57,8 +57,10 @@ def _read_trials(file: Path) -> pd.DataFrame:
         trials = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; layout arrays expects {EXPECTED} in each subject's folder") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a csv table ({error})") from None
+    except (OSError, ValueError) as error:  # not UTF-8, empty, or not a table
+        raise InputError(f"{file}: not a csv table ({error}); save it as UTF-8 with commas between fields") from None
+    if not isinstance(trials.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
+        raise InputError(f"{file}: rows have more fields than the header; put quotes around fields that hold commas")
     if missing := [name for name in ("image", "split") if name not in trials]:
         raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {listed(trials.columns)}")
     for split in sorted(set(trials["split"]) - set(PARTITIONS)):

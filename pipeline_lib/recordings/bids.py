@@ -18,6 +18,7 @@ from pipeline_lib.recordings.bids_tables import MISSING, event_table, read_tsv
 from pipeline_lib.recordings.params import BidsParams, StudyParams
 from pipeline_lib.recordings.recording import PARTITIONS, Defect, Layout, Run
 
+SPLIT_FOLDERS = ("train", "training", "training_images", "test", "testing", "test_images")
 EXPECTED = "eeg or meg (perhaps in ses-01, ses-02, ...) with *_events.tsv and a signal for each"
 
 
@@ -73,7 +74,7 @@ def read_picture_table(run: BidsRun, columns: BidsParams) -> pd.DataFrame:
         Naming the columns that are missing, or the line of a picture trial without an image.
     """
     named = [columns.image, columns.split, *([columns.concept] if columns.concept else [])]
-    table = read_tsv(run.events, named)
+    table = read_tsv(run.events, named, cure="name the columns in study.bids")
     image = table[columns.image].where(table[columns.image] == MISSING, table[columns.image].str.replace("\\", "/"))
     concept = table[columns.concept] if columns.concept else image.map(_folder)
     split = table[columns.split].str.lower()
@@ -93,7 +94,9 @@ def defects(study: StudyParams, subject: str) -> Iterable[Defect]:
 
 
 def _folder(image: str) -> str:
-    return PurePosixPath(image).parent.name or MISSING if image != MISSING else MISSING
+    """The folder of an image, unless it is named after a split: then every image would have the same concept."""
+    folder = "" if image == MISSING else PurePosixPath(image).parent.name
+    return folder if folder and folder.lower() not in SPLIT_FOLDERS else MISSING
 
 
 def _splits(columns: BidsParams, table: pd.DataFrame, _: BidsRun) -> pd.Series:

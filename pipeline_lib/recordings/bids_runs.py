@@ -17,18 +17,23 @@ TYPES = {
     "eeg": {"EEG": "eeg"},
     "meg": {"EEG": "eeg", "MEGMAG": "mag", "MEGGRADAXIAL": "mag", "MEGGRADPLANAR": "grad"},
 }
+RATE_TOLERANCE = 1e-3
 
 
 def as_run(
-    run: BidsRun, events: Callable[[BidsRun], pd.DataFrame], dropouts: tuple[tuple[float, float], ...] = ()
+    run: BidsRun,
+    events: Callable[[BidsRun], pd.DataFrame],
+    dropouts: tuple[tuple[float, float], ...] = (),
+    *,
+    by_sample: bool = False,
 ) -> Run:
-    """A run whose header, events and signal are read when asked for."""
+    """A run whose header, events and signal are read when asked for; `by_sample`: its events may count samples."""
     return Run(
         session=run.session,
         file=run.file,
         header=cache(partial(header_of, run)),
         events=partial(events, run),
-        signal=partial(signal_of, run),
+        signal=partial(signal_of, run, by_sample=by_sample),
         dropouts=dropouts,
     )
 
@@ -46,18 +51,22 @@ def header_of(run: BidsRun) -> Header:
     return read_header(run.signal, _types_by_name(run))
 
 
-def signal_of(run: BidsRun) -> Signal:
+def signal_of(run: BidsRun, *, by_sample: bool = False) -> Signal:
     """The samples of a run.
 
     Raises
     ------
     InputError
-        If there is no signal, or its content is not there, or damaged.
+        If there is no signal, or its content is not there, or damaged, or (`by_sample`) at another rate than its json
+        says.
     """
     if run.signal is None:
         endings = ", ".join(SIGNAL_ENDINGS)
         raise InputError(f"{run.file}: there is no signal of this name, ending in {endings}; {CURE}")
-    return read_signal(run.signal, _types_by_name(run))
+    signal = read_signal(run.signal, _types_by_name(run))
+    if by_sample:
+        _check_rate(run, signal.sfreq)
+    return signal
 
 
 def onset_samples(table: pd.DataFrame, run: BidsRun) -> pd.Series:
@@ -112,6 +121,16 @@ def is_untyped(run: BidsRun, channels: pd.DataFrame) -> bool:
     if run.datatype != "meg" or not n_other or sensors.any():
         return False
     return n_other == read_sidecar_json(run).get("MEGChannelCount", n_other)
+
+
+def _check_rate(run: BidsRun, sfreq: float) -> None:
+    """Refuse a signal that someone has resampled: its events still count the samples of the original."""
+    rate = sidecar_rate(run, None)
+    if rate and abs(rate - sfreq) > RATE_TOLERANCE * rate:
+        raise InputError(
+            f"{run.file}: has {sfreq:g} Hz, but its {run.datatype}.json says {rate:g}, so that {run.events.name} "
+            "counts samples of another recording; get the original again, or correct the json and remove column sample"
+        )
 
 
 def _types_by_name(run: BidsRun) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.common.errors import InputError, did_you_mean, listed
 from pipeline_lib.recordings.bids_files import BidsRun, sidecar
 from pipeline_lib.recordings.recording import PARTITIONS
 from pipeline_lib.recordings.stubs import CURE, MISSING_FILE, stub_in
@@ -21,7 +21,7 @@ MISSING = "n/a"
 NO_IMAGE = 0
 
 
-def read_tsv(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+def read_tsv(file: Path, columns: Sequence[str] = (), *, cure: str = "") -> pd.DataFrame:
     """Read a table as text.
 
     Parameters
@@ -30,6 +30,8 @@ def read_tsv(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
         UTF-8, with or without byte order mark, with any line ends.
     columns : sequence of str
         What it must have. Defaults to nothing.
+    cure : str
+        What to do where a column is missing. Defaults to nothing but a suggestion.
 
     Returns
     -------
@@ -46,8 +48,9 @@ def read_tsv(file: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
         raise InputError(f"{file}: a stub, no table; {CURE}")
     table = _read_text_table(file)
     if missing := [name for name in columns if name not in table]:
-        found = listed(table.columns, most=20)
-        raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {found}")
+        found, hint = listed(table.columns, most=20), did_you_mean(missing[0], table.columns)
+        advice = "".join(f"; {text}" for text in (cure, hint) if text)
+        raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {found}{advice}")
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
         raise InputError(f"{file}: rows have more fields than the header; fields must not hold tabs")
     table.index = pd.RangeIndex(2, len(table) + 2)

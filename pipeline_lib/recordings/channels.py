@@ -36,8 +36,11 @@ def resolve_picks(picks: str | list[str], exclude: list[str], header: Header, *,
     Raises
     ------
     InputError
-        If there are EEG and MEG channels and `picks` does not choose, none is left, or an excluded one is not there.
+        If there are EEG and MEG channels and `picks` does not choose, none is known or left, or an excluded one is not
+        there.
     """
+    if not header.ch_names:
+        raise InputError(f"{where}: neither the signal nor a channels.tsv names channels; get the signal's content")
     names = _named(picks, header, where)
     for channel in exclude:
         if not any(_is_called(name, channel) for name in header.ch_names):

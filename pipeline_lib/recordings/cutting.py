@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.channels import check_ranges, rows_of_channels, take_rows
 from pipeline_lib.recordings.epochs import (
     cropped,
@@ -19,6 +20,7 @@ from pipeline_lib.recordings.recording import CutRun, Run, Signal
 from pipeline_lib.recordings.resampling import at_rate
 from pipeline_lib.recordings.trials import INCOMPLETE, AnyRun
 
+ABSURD_LIMIT = 0.01  # volts: no EEG channel swings that far
 CUT_BLOCK = 64  # trials read at a time from a file of cut trials
 
 Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
@@ -57,13 +59,34 @@ def epoch_blocks(
 
 def _cut_recording(run: Run, events: pd.DataFrame, picked: list[str], params: PreprocessParams) -> tuple[float, Blocks]:
     """The rate of a recording's epochs, and the epochs; marks the events that are not wholly in it."""
+    _check_volts_or_tesla(params.reject_peak_to_peak)
     signal = run.signal()
     window = window_of(params.tmin, params.tmax, signal.sfreq)
     complete = is_complete(events["onset"].to_numpy(), window, signal.data.shape[1])
-    events.loc[(events["dropped"] == "") & ~complete, "dropped"] = INCOMPLETE
+    planned = events["dropped"] == ""
+    if planned.any() and not complete[planned].any():
+        raise InputError(_nothing_inside(run, events.loc[planned, "onset"], signal))
+    events.loc[planned & ~complete, "dropped"] = INCOMPLETE
     onsets = events.loc[events["dropped"] == "", "onset"].to_numpy(dtype=np.int64)
     data = _picked_and_filtered(run, signal, picked, params)
     return params.sfreq or signal.sfreq, cut_blocks(data, onsets, signal.sfreq, params, where=str(run.file))
+
+
+def _check_volts_or_tesla(limit: float | None) -> None:
+    """A limit of 75, meant as microvolts, would let everything pass."""
+    if limit is not None and limit >= ABSURD_LIMIT:
+        raise InputError(
+            f"preprocess.reject_peak_to_peak is {limit:g}, but recordings are in volts or tesla, far below "
+            f"{ABSURD_LIMIT}; 75 µV is 75.0e-6"
+        )
+
+
+def _nothing_inside(run: Run, onsets: pd.Series, signal: Signal) -> str:
+    lasts, first, last = (n / signal.sfreq for n in (signal.data.shape[1], onsets.min(), onsets.max()))
+    return (
+        f"{run.file}: the recording lasts {lasts:.1f} s, and no epoch of its {len(onsets)} trials ({first:.1f} to "
+        f"{last:.1f} s) lies in it; is the file cut off, or are the onsets not in seconds? Get it again, or mend them"
+    )
 
 
 def _picked_and_filtered(run: Run, signal: Signal, picked: list[str], params: PreprocessParams) -> np.ndarray:

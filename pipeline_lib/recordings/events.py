@@ -6,10 +6,11 @@ import pandas as pd
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.stimulus_table import NO_EVENT, StimulusTable
+from pipeline_lib.recordings.recording import UNTOLD
 
 # Where an event's image is looked for in the stimulus table: an image marked for training may serve a class centre
-# only, because its concept is tested; cut trials may not tell what an image is for (shown).
-SEARCHED = {"train": ("train", "center"), "test": ("test",), "shown": ("train", "test", "center")}
+# only, because its concept is tested; cut trials may not tell what an image is for.
+SEARCHED = {"train": ("train", "center"), "test": ("test",), UNTOLD: ("train", "test", "center")}
 TRIAL_SPLITS = tuple(SEARCHED)
 ZERO_SHOT = "zero-shot"
 
@@ -91,10 +92,11 @@ def _rows_by_code(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.
     keys = zip(shown["split"], shown["event_code"], strict=True)
     row_of = dict(zip(keys, np.flatnonzero(table.frame["event_code"] != NO_EVENT), strict=True))
     wanted = list(zip(trials["split"], trials["image"].tolist(), strict=True))
-    rows = [
-        next((row_of[key, code] for key in SEARCHED[split] if (key, code) in row_of), None) for split, code in wanted
-    ]
-    if unknown := sorted({pair for pair, row in zip(wanted, rows, strict=True) if row is None}):
+    found = {
+        (split, code): [row_of[key, code] for key in SEARCHED[split] if (key, code) in row_of]
+        for split, code in set(wanted)
+    }
+    if unknown := sorted(pair for pair, rows in found.items() if not rows):
         split, codes = unknown[0][0], [code for code_split, code in unknown if code_split == unknown[0][0]]
         known = shown.loc[shown["split"].isin(SEARCHED[split]), "event_code"]
         span = f"{known.min()}..{known.max()}" if len(known) else "none"
@@ -102,7 +104,12 @@ def _rows_by_code(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.
             f"{where}: event codes stand for no image of the stimulus table: {listed(codes)}; "
             f"known codes of split {split}: {span}; correct the events, or name these images in study.stimuli"
         )
-    return np.array(rows, dtype=np.int64)
+    if several := sorted(code for (_, code), rows in found.items() if len(rows) > 1):
+        raise InputError(
+            f"{where}: event codes stand for images of more than one split: {listed(several)}; give each image in "
+            "study.stimuli a code of its own"
+        )
+    return np.array([found[pair][0] for pair in wanted], dtype=np.int64)
 
 
 def _rows_by_name(trials: pd.DataFrame, table: StimulusTable, where: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a study's recordings hold, from names of files, tables and headers alone: no signal is read."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.progress import progress
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.recordings.recording import PARTITIONS, Defect, Header
+from pipeline_lib.recordings.recording import PARTITIONS, UNTOLD, Defect, Header
 from pipeline_lib.recordings.trials import AnyRun
 
 ODD_SHARE = 0.05  # a run is odd when its trials differ by more from the median of runs that show the same splits
@@ -101,17 +101,19 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
         runs = layout.runs(study, subject)
     except InputError as error:
         folder = study.root / subject
-        return SubjectSummary(subject, 0, [], {}, {}, [], [Defect(folder, _reason(error, folder, study), STOPS)])
+        action = STOPS if subject.startswith("sub-") else f"no subject, or {STOPS}"
+        return SubjectSummary(subject, 0, [], {}, {}, [], [Defect(folder, _reason(error, folder, study), action)])
     defects = list(layout.defects(study, subject))
     tables: list[tuple[AnyRun, pd.DataFrame]] = []
     headers: dict[int, Header] = {}
+    unread: list[tuple[Path, str]] = []
     for run in progress(runs, label=subject, unit="run"):
         try:
             tables.append((run, run.events()))
             # One header per session: a CTF header takes a tenth of a second, and a study has 480.
             headers[run.session] = headers.get(run.session) or run.header()
         except InputError as error:
-            defects.append(Defect(run.file, _reason(error, run.file, study), STOPS))
+            unread.append((run.file, _reason(error, run.file, study)))
     summaries = [RunSummary(_below(run.file, study.root), run.session, _counts(events)) for run, events in tables]
     splits = _splits([events for _, events in tables])
     return SubjectSummary(
@@ -123,8 +125,9 @@ def inspect_subject(study: StudyParams, subject: str) -> SubjectSummary:
         sfreqs=sorted({header.sfreq for header in headers.values() if header.sfreq}),
         defects=[
             *defects,
+            *_unreadable(unread),
             *_odd_counts(runs, summaries, study.root / subject),
-            *_unusable(splits, headers.values(), study, subject),
+            *_unusable(splits, summaries, headers.values(), study.root / subject),
         ],
     )
 
@@ -135,7 +138,7 @@ def _counts(events: pd.DataFrame) -> dict[str, int]:
 
 def _splits(tables: Sequence[pd.DataFrame]) -> dict[str, SplitSummary]:
     events = pd.concat(tables) if tables else pd.DataFrame({"split": []})
-    present = [split for split in (*PARTITIONS, "shown") if (events["split"] == split).any()]
+    present = [split for split in (*PARTITIONS, UNTOLD) if (events["split"] == split).any()]
     return {split: _summary(events[events["split"] == split]) for split in present}
 
 
@@ -154,6 +157,16 @@ def _summary(events: pd.DataFrame) -> SplitSummary:
 def _channel_counts(headers: Iterable[Header]) -> dict[str, list[int]]:
     counts = [Counter(header.ch_types) for header in headers]
     return {kind: sorted({count[kind] for count in counts}) for kind in sorted({kind for c in counts for kind in c})}
+
+
+def _unreadable(unread: Iterable[tuple[Path, str]]) -> Iterator[Defect]:
+    """Why runs cannot be read: each reason once, however many have it."""
+    alike: dict[str, list[tuple[Path, str]]] = {}
+    for file, reason in unread:
+        named, _, rest = reason.partition(": ")
+        alike.setdefault(rest if "/" in named else reason, []).append((file, reason))
+    for (file, reason), *others in alike.values():
+        yield Defect(file, reason + (f" (the first of {len(others) + 1} files)" if others else ""), STOPS)
 
 
 def _odd_counts(runs: Sequence[AnyRun], summaries: Sequence[RunSummary], folder: Path) -> list[Defect]:
@@ -178,11 +191,14 @@ def _odd_counts(runs: Sequence[AnyRun], summaries: Sequence[RunSummary], folder:
 
 
 def _unusable(
-    splits: dict[str, SplitSummary], headers: Iterable[Header], study: StudyParams, subject: str
+    splits: dict[str, SplitSummary], runs: Sequence[RunSummary], headers: Iterable[Header], folder: Path
 ) -> list[Defect]:
-    """What will make preprocessing or retrieval impossible."""
-    folder, found = study.root / subject, []
-    if "shown" not in splits:
+    """What will make preprocessing or retrieval impossible, apart from what could not be read."""
+    found = []
+    if runs and not splits:
+        words = sorted({split for run in runs for split in run.events})
+        found.append(Defect(folder, f"no event is of split train or test, all are of: {listed(words)}", STOPS))
+    elif runs and UNTOLD not in splits:
         if "train" not in splits:
             found.append(Defect(folder, "no training trials", STOPS))
         if "test" not in splits or splits["test"].images < 2:

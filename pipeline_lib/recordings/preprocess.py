@@ -39,6 +39,8 @@ class Preprocessed:
     ----------
     data : EpochsData
         Ready for the store; its epochs lie in the scratch folder.
+    recordings : Path
+        The folder they were cut from.
     dropped : mapping of str to int
         Why events did not become trials, and how many.
     deviations : ndarray, shape (n_channels,)
@@ -48,6 +50,7 @@ class Preprocessed:
     """
 
     data: EpochsData
+    recordings: Path
     dropped: dict[str, int]
     deviations: np.ndarray
     conditions: dict[int, float]
@@ -88,7 +91,8 @@ def preprocess_subject(
         standardize(data.epochs, data.test)
     settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
     data = replace(data, provenance={**settings, "dropped": dict(collected.dropped)})
-    return Preprocessed(data, dict(collected.dropped), of_channels(collected.moments)[1], conditions)
+    folder = study.root / subject
+    return Preprocessed(data, folder, dict(collected.dropped), of_channels(collected.moments)[1], conditions)
 
 
 def quality_of(result: Preprocessed) -> Quality:
@@ -98,6 +102,7 @@ def quality_of(result: Preprocessed) -> Quality:
     step = "stored" if data.whitening == "none" else "whitened"
     return Quality(
         subject=data.subject,
+        recordings=str(result.recordings),
         ch_names=data.ch_names,
         trials={"kept": {"train": int((~data.test).sum()), "test": int(data.test.sum())}, "dropped": result.dropped},
         deviations=result.deviations,
@@ -131,7 +136,10 @@ class _Collected:
         """All trials; raises an InputError if there are none."""
         if not self.trials or self.spool is None or not len(self.spool):
             why = ", ".join(f"{name}: {count}" for name, count in self.dropped.items())
-            raise InputError(f"{folder}: no trials are left; events dropped: {why or 'none, there are no events'}")
+            raise InputError(
+                f"{folder}: no trials are left; events dropped: {why or 'none, there are no events'}; check the unit "
+                "of onsets, preprocess.tmin and tmax, and reject_peak_to_peak (volts or tesla)"
+            )
         trials = pd.concat(self.trials)
         return EpochsData(
             epochs=self.spool,

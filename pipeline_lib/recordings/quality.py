@@ -30,6 +30,8 @@ class Quality:
     ----------
     subject : str
         Name of the subject.
+    recordings : str
+        The folder of its recordings: subjects of other studies have the same names.
     ch_names : list of str
         Of the channels.
     trials : mapping
@@ -45,6 +47,7 @@ class Quality:
     """
 
     subject: str
+    recordings: str
     ch_names: list[str]
     trials: Mapping[str, Mapping[str, int]]
     deviations: np.ndarray
@@ -66,6 +69,7 @@ class Quality:
         any_step = next(iter(self.responses.values()), {})
         return {
             "subject": self.subject,
+            "recordings": self.recordings,
             "trials": {name: dict(counts) for name, counts in self.trials.items()},
             "repeats": {name: {str(n): images for n, images in of.repeats.items()} for name, of in any_step.items()},
             "flat_channels": self.flat,

@@ -18,6 +18,7 @@ from pipeline_lib.recordings.params import StudyParams
 Partition = Literal["train", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "test")
 EVENT_COLUMNS = ("onset", "image", "split")
+UNTOLD = "train or test"  # split of trials of which the stimulus table alone tells it; no word of anybody's own
 LAST_SESSION = 2**15 - 1  # the store keeps the numbers of sessions in 16 bits
 
 
@@ -67,8 +68,8 @@ class Run:
     events : callable
         Reads what was shown when: a DataFrame with the columns of :data:`EVENT_COLUMNS`, in order of time. ``onset`` is
         the sample of ``signal().data``; ``image`` the stimulus table's event code (a column of int) or a name of the
-        image (a column of str); ``split`` is ``train``, ``test``, ``shown`` (the stimulus table alone tells which), or
-        a word for what is no picture trial (``target``, ``catch``), whose ``image`` means nothing. A column ``concept``
+        image (a column of str); ``split`` is ``train``, ``test``, :data:`UNTOLD`, or a
+        word for what is no picture trial (``target``, ``catch``), whose ``image`` means nothing. A column ``concept``
         may follow, for `trialign inspect` and the names of THINGS-MEG's pictures.
     signal : callable
         Reads the samples.

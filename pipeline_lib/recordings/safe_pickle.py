@@ -85,7 +85,7 @@ def required(content: dict[str, Any], keys: tuple[str, ...], path: Path) -> list
 def words(values: Any, key: str, path: Path) -> list[str]:
     """A list of names that came from `path`; an InputError names the `key` that holds something else."""
     if not isinstance(values, list | tuple | np.ndarray) or (isinstance(values, np.ndarray) and values.ndim != 1):
-        raise InputError(f"{path}: {key} must be a list of names, is a {type(values).__name__}")
+        raise InputError(f"{path}: {key} must be a list of names, is a {type(values).__name__}; get the file again")
     return [str(value) for value in values]
 
 

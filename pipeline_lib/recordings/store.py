@@ -45,7 +45,8 @@ class EpochsData:
     subject : str
         Name of the subject.
     whitening : str
-        From what it was estimated: ``"own-training-trials"``, ``"own-training-and-test-trials"`` or ``"none"``.
+        From what it was estimated: ``"own-training-trials"``, ``"own-training-and-test-trials"`` or ``"none"``; for
+        trials that were shared whitened, ``"by-those-who-shared-the-trials"``, perhaps followed by one of these.
     provenance : mapping
         Settings that led here; plain values.
     """

@@ -28,7 +28,7 @@ def runs(study: StudyParams, subject: str) -> list[Run]:
     InputError
         If the subject has none.
     """
-    return [as_run(run, read_events) for run in find_runs(study.root, subject, EXPECTED, TASKS)]
+    return [as_run(run, read_events, by_sample=True) for run in find_runs(study.root, subject, EXPECTED, TASKS)]
 
 
 def read_events(run: BidsRun) -> pd.DataFrame:

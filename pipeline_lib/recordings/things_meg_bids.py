@@ -35,7 +35,8 @@ def runs(study: StudyParams, subject: str) -> list[Run]:
         If the subject has none.
     """
     found = find_runs(study.root, subject, EXPECTED, TASKS)
-    return [as_run(run, read_events, DROPOUTS.get((subject, run.session, run.number), ())) for run in found]
+    dropouts = [DROPOUTS.get((subject, run.session, run.number), ()) for run in found]
+    return [as_run(run, read_events, known, by_sample=True) for run, known in zip(found, dropouts, strict=True)]
 
 
 def read_events(run: BidsRun) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 ``<root>/<subject>/preprocessed_P1-epo.fif`` and its parts ``-epo-1.fif``, ``-epo-2.fif``, ...: 271 CTF sensors at
 200 Hz, -0.1 to 1.3 s, baseline z-scored (data_layouts.md §3). The event code is the number of the THINGS image; the
-file does not say which images are tests, so all are of split ``shown`` and the stimulus table tells.
+file does not say which images are tests: the stimulus table tells.
 """
 
 import struct
@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.recordings.cut_runs import runs_by_session, session_numbers
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.recordings.recording import CutRun, Defect, Header, Layout, apple_doubles, subject_folder
+from pipeline_lib.recordings.recording import UNTOLD, CutRun, Defect, Header, Layout, apple_doubles, subject_folder
 
 if TYPE_CHECKING:
     import mne
@@ -50,7 +50,7 @@ def runs(study: StudyParams, subject: str) -> list[CutRun]:
     picks = _meg_channels(epochs)
     return runs_by_session(
         session_numbers(sessions, where=str(file)),
-        pd.DataFrame({"image": codes, "split": np.where(codes == CATCH_CODE, "catch", "shown")}),
+        pd.DataFrame({"image": codes, "split": np.where(codes == CATCH_CODE, "catch", UNTOLD)}),
         partial(_read, epochs, picks, file),
         header=partial(_header, epochs, picks),
         file=file,

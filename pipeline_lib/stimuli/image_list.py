@@ -65,19 +65,30 @@ def read_bids_images(study: StudyParams) -> StimulusTable:
     Raises
     ------
     InputError
-        If events cannot be read, or an image is in two splits or has two concepts.
+        If events cannot be read or are all of one split, or an image is in two splits or has two concepts.
     """
     stimuli = study.stimuli
     whole = any(stimuli.glob("sub-*")) or not stimuli.name.startswith("sub-")
     tasks = study.bids.task and [study.bids.task]
     runs = runs_of_study(stimuli, tasks) if whole else find_runs(stimuli.parent, stimuli.name, EXPECTED, tasks)
     trials = pd.concat([read_picture_table(run, study.bids) for run in runs])
+    _check_words(trials["split"], study)
     shown = trials[trials["split"].isin(PARTITIONS)]
     concept = shown["concept"].where(shown["concept"] != MISSING, "")
     if study.bids.concept is None:
         concept = concept.map(lambda folder: concept_of(folder) if folder else "")
     rows = pd.DataFrame({"file": shown["image"].map(as_posix), "concept": concept, "split": shown["split"]})
     return _table_of_trials(rows.sort_values("file"), closed_set=study.closed_set, where=str(stimuli))
+
+
+def _check_words(splits: pd.Series, study: StudyParams) -> None:
+    """Refuse a study that calls its splits something else."""
+    words = sorted(set(splits))
+    if absent := [split for split in PARTITIONS if split not in words]:
+        raise InputError(
+            f"{study.stimuli}: no event is of split {listed(absent)}; column {study.bids.split} holds: {listed(words)}"
+            "; write train and test there, or name another column in study.bids.split"
+        )
 
 
 def _table_of_trials(rows: pd.DataFrame, *, closed_set: bool, where: str) -> StimulusTable:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.stimulus_table import StimulusTable
-from pipeline_lib.recordings.safe_pickle import load_dict, required
+from pipeline_lib.recordings.safe_pickle import load_dict, required, words
 from pipeline_lib.stimuli.naming import SUFFIXES, concept_of, table_of
 
 METADATA = "image_metadata.npy"
@@ -43,6 +43,8 @@ def read_image_set(stimuli: Path, images: Path, *, closed_set: bool) -> Stimulus
         class centre would hold a test image.
     """
     metadata = stimuli if stimuli.is_file() else stimuli / METADATA
+    if not metadata.is_file():
+        raise InputError(f"{metadata}: no such file; study.stimuli must be the folder that holds it, or that file")
     content = load_dict(metadata)
     shown = [row for split in FOLDERS for row in _shown(content, split, metadata)]
     table = table_of(
@@ -85,7 +87,8 @@ def check_files(table: StimulusTable, images: Path) -> None:
         raise InputError(f"study.images: there is no folder {images}; unpack the study's images there")
     # Not Path.is_file, which raises an error for names that the file system finds too long.
     if missing := [file for file in table.frame["file"] if not os.path.isfile(images / file)]:
-        raise InputError(f"{images}: {len(missing)} of {len(table)} image files are missing: {listed(missing)}")
+        few = f"{len(missing)} of {len(table)} image files are missing: {listed(missing)}"
+        raise InputError(f"{images}: {few}; unpack all of the study's images there, or correct study.images")
 
 
 def _check_centers(table: StimulusTable, images: Path) -> None:
@@ -101,7 +104,8 @@ def _check_centers(table: StimulusTable, images: Path) -> None:
 
 def _shown(content: dict[str, Any], split: str, metadata: Path) -> Iterator[tuple[str, str, str]]:
     keys = {"train": ("train_img_concepts", "train_img_files"), "test": ("test_img_concepts", "test_img_files")}[split]
-    folders, files = ([str(name) for name in column] for column in required(content, keys, metadata))
+    columns = required(content, keys, metadata)
+    folders, files = (words(column, key, metadata) for column, key in zip(columns, keys, strict=True))
     if len(folders) != len(files):
         raise InputError(f"{metadata}: {keys[0]} has {len(folders)} entries and {keys[1]} {len(files)}: must be equal")
     for folder, file in zip(folders, files, strict=True):

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import yaml
 from sklearn import discriminant_analysis
 
 from benchmarks import preprocess
@@ -17,6 +18,7 @@ from benchmarks.preprocess import (
     scikit_learn_covariance,
     subject_figures,
     surroundings,
+    write_study,
 )
 from benchmarks.synthetic_subject import Size
 from pipeline_lib.recordings.store import open_store
@@ -68,3 +70,15 @@ def test_figures_say_where_and_when(project_root):
     assert said["machine"]["processors"] >= 1
     assert said["versions"]["numpy"] == np.__version__
     assert len(said["commit"].removesuffix("-dirty")) == 40
+
+
+def test_the_study_is_preprocessed_as_things_eeg2_whichever_is_in_params(tmp_path, monkeypatch, params):
+    params["preprocess"] |= {"picks": "visual-17", "exclude": ["MRO11"], "sfreq": 100.0}
+    params["study"] |= {"layout": "things-meg-bids"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.setattr(preprocess, "ROOT", tmp_path)
+    (tmp_path / "scratch").mkdir()
+    write_study(tmp_path / "scratch", Size(train_images=2, test_images=2))
+    written = yaml.safe_load((tmp_path / "scratch" / "params.yaml").read_text())
+    kept = [written["preprocess"][name] for name in ("picks", "exclude", "sfreq")]
+    assert (kept, written["study"]["layout"]) == (["all", [], 250.0], "things-eeg2")

@@ -1,5 +1,6 @@
 """`trialign check` says what is wrong before anything runs."""
 
+import numpy as np
 import pytest
 import yaml
 
@@ -30,6 +31,19 @@ def weights(tmp_path):
         folder.mkdir(parents=True)
         for name in names:
             (folder / name).touch()
+
+
+@pytest.fixture
+def real(weights, params, tmp_path):
+    """Parameters of a study that is no phantom, with weights of its own; gives the study's root."""
+    (tmp_path / "data/models/phantom").rename(tmp_path / "weights")
+    params.update(phantoms=[], subjects=["sub-01"], held_out=[])
+    params["features"]["weights"], params["caption"]["path"] = "weights/slip-b16", "weights/blip2"
+    params["evaluate"]["galleries"] = ["image"]
+    params["study"].update(root="mine", images="mine", stimuli="mine/images.csv")
+    (tmp_path / "mine" / "sub-01").mkdir(parents=True)
+    (tmp_path / "mine" / "images.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
+    return tmp_path / "mine"
 
 
 def test_the_shipped_parameters_are_good(checked, weights):
@@ -67,28 +81,68 @@ def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
     assert "model.yaml" in checked()["features.weights"]
 
 
-def test_responses_without_a_table_of_trials_are_named(checked, weights, params, tmp_path):
-    root = tmp_path / "mine"
-    (root / "sub-01").mkdir(parents=True)
-    (root / "sub-01" / "responses.npy").touch()
-    params.update(phantoms=[], subjects=["sub-01"], held_out=[])
-    params["study"].update(layout="arrays", root=str(root), images=str(root), stimuli=str(root))
+def test_responses_without_a_table_of_trials_are_named(checked, real, params):
+    (real / "sub-01" / "responses.npy").touch()
+    params["study"]["layout"] = "arrays"
     bad = checked()
     assert set(bad) == {"recording of sub-01"}
     assert "trials.csv: no such file; layout arrays expects" in bad["recording of sub-01"]
 
 
-def test_missing_recordings_of_a_real_study_are_named(checked, weights, params):
-    params["phantoms"] = []
+def test_missing_recordings_of_a_real_study_are_named(checked, real, params):
     params["study"].update(root="/nowhere", images="/nowhere/images", stimuli="/nowhere/images")
+    assert set(checked()) == {"recording of sub-01", "study.images", "study.stimuli"}
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "says"),
+    [({"picks": ["Oz"]}, "channels are missing: Oz"), ({"exclude": ["MRO11"]}, "exclude names 'MRO11'")],
+)
+def test_channels_that_the_recordings_lack_are_named(checked, real, params, preprocess, says):
+    np.save(real / "sub-01" / "responses.npy", np.zeros((2, 3, 4)))
+    (real / "sub-01" / "trials.csv").write_text("image,split\na.jpg,train\nb.jpg,test\n")
+    params["study"]["layout"] = "arrays"
+    assert checked() == {}
+    params["preprocess"].update(preprocess)
+    assert says in checked()["recording of sub-01"]
+
+
+def test_columns_that_the_events_lack_are_named(checked, real, params):
+    (real / "sub-01" / "eeg").mkdir()
+    (real / "sub-01" / "eeg" / "sub-01_task-x_events.tsv").write_text("onset\tstim_file\n1.0\ta.jpg\n")
+    params["study"].update(layout="bids", stimuli="mine")
     bad = checked()
-    assert set(bad) == {
-        "recording of sub-01",
-        "recording of sub-02",
-        "recording of sub-03",
-        "study.images",
-        "study.stimuli",
-    }
+    assert set(bad) == {"study.stimuli"}
+    assert "events.tsv: columns are missing: split" in bad["study.stimuli"]
+
+
+def test_image_files_that_are_missing_are_named(checked, real, params):
+    params.update(subjects=[])
+    params["study"]["layout"] = "bids"
+    bad = checked()
+    assert set(bad) == {"study.stimuli"}
+    assert "mine: 2 of 2 image files are missing: a.jpg, b.jpg" in bad["study.stimuli"]
+
+
+def test_a_gallery_that_the_images_do_not_serve_is_named(checked, real, params):
+    params.update(subjects=[])
+    params["study"]["layout"] = "arrays"
+    assert checked() == {}
+    params["evaluate"]["galleries"] = ["image", "class-center"]
+    assert "leave class-center out of evaluate.galleries" in checked()["study.stimuli"]
+    (real / "images.csv").write_text("image,split,concept\na.jpg,train,a\nb.jpg,test,b\nc.jpg,center,b\n")
+    assert checked() == {}
+
+
+def test_the_phantoms_models_are_not_taken_for_real_ones(checked, real, params, tmp_path):
+    params.update(subjects=[])
+    params["study"]["layout"] = "arrays"
+    (tmp_path / "weights").rename(tmp_path / "data/models/phantom")
+    params["features"]["weights"] = "data/models/phantom/slip-b16"
+    params["caption"]["path"] = "data/models/phantom/blip2"
+    bad = checked()
+    assert set(bad) == {"features.weights", "caption.path"}
+    assert all("drawn pictures" in say for say in bad.values())
 
 
 def test_a_misspelt_section_is_suggested(checked, weights, params):

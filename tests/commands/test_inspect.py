@@ -1,11 +1,11 @@
 """What `trialign inspect` prints: the same for people and for programs, and one line where it cannot look."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from pipeline_lib.commands.main import build_app
@@ -71,6 +71,12 @@ def test_a_subject_is_a_few_lines(eeg2):
     ]
 
 
+def test_a_subject_without_recordings_has_no_channels(eeg2):
+    shutil.rmtree(eeg2.folder)
+    (eeg2.folder / "notes").mkdir(parents=True)
+    assert inspected(eeg2).splitlines()[0] == "sub-01: 0 sessions, 0 runs that can be read"
+
+
 def test_without_defects_it_says_so(eeg2):
     assert inspected(eeg2).splitlines()[-1] == "  no defects found"
 
@@ -128,16 +134,14 @@ def test_the_quality_of_what_was_kept_is_shown(eeg2, quality):
     assert as_json(eeg2, "--epochs", quality)["quality"] == written
 
 
-def test_quality_is_found_by_itself_where_it_is_of_this_study(eeg2, quality, params, tmp_path):
+def test_the_quality_of_another_studys_subject_of_the_same_name_is_not_shown(eeg2, quality, tmp_path):
+    other = made_study("things-eeg2", tmp_path / "other")
     (tmp_path / "here" / "data").mkdir()
     quality.rename(tmp_path / "here" / "data" / "epochs")
-    assert "preprocessed" not in inspected(eeg2)  # no params.yaml says what these are
-    params["study"] |= {"root": "../elsewhere", "layout": "things-eeg2"}
-    (tmp_path / "here" / "params.yaml").write_text(yaml.safe_dump(params))
-    assert "preprocessed" not in inspected(eeg2)  # another study has a sub-01, too
-    params["study"] |= {"root": "../study"}
-    (tmp_path / "here" / "params.yaml").write_text(yaml.safe_dump(params))
+    assert "preprocessed" not in inspected(other)
+    assert as_json(other)["quality"] is None
     assert "  preprocessed: kept 8 test, 12 train" in inspected(eeg2)
+    assert "  preprocessed: " in run("../study", "--layout", "things-eeg2")
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[]", "holds no quality of a recording")])
@@ -153,7 +157,10 @@ def test_a_damaged_quality_file_is_named(eeg2, quality, text, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("{root}", "--layout", "things-eg2"), r"--layout is 'things-eg2', allowed: .*; did you mean 'things-eeg2'\?"),
+        (
+            ("{root}", "--layout", "things-eg2"),
+            r"--layout is 'things-eg2', allowed: .*, bids, arrays; did you mean 'things-eeg2'\?",
+        ),
         (
             ("{root}/none", "--layout", "bids"),
             "none: no such folder; name the folder that holds one folder per subject",

@@ -1,7 +1,9 @@
 """What `trialign preset` and the presets that ship promise."""
 
 import difflib
+import itertools
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,8 +15,14 @@ from pipeline_lib.commands.params_edit import edited_text, flattened, with_value
 from pipeline_lib.commands.preset import PRESETS, as_options, preset_names, read_preset
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import validated
+from pipeline_lib.fetching.studies import STUDIES as STUDIES_TO_FETCH
 
 EVERY = preset_names()
+STUDIES = {"arrays", "bids", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
+
+
+def is_of_the_study(key):
+    return key.startswith(("study.", "preprocess.", "evaluate.galleries"))
 
 
 @pytest.fixture
@@ -37,8 +45,7 @@ def run(*words):
 
 def test_what_ships():
     wanted = {"phantom", "quick", "neuroalign", "neuroalign-no-dla", "neuroalign-no-sga", "neuroalign-no-vse"}
-    studies = {"arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
-    assert wanted | studies | {"mcdb"} <= set(EVERY)
+    assert wanted | STUDIES | {"mcdb"} <= set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -78,6 +85,8 @@ def test_a_preset_holds_only_what_differs(name, params):
     shipped = flattened(params)
     combined = {"neuroalign-no-dla": {"loss.static.weights"}, "mcdb": {"loss.mcdb.gamma"}, "arrays": {"subjects"}}
     kept = {"quick": set(), **combined}.get(name, set())
+    if name in STUDIES:
+        kept = kept | {key for other in STUDIES for key in read_preset(other).values if is_of_the_study(key)}
     same = {key for key, value in read_preset(name).values.items() if shipped[key] == value}
     assert same <= kept
 
@@ -86,7 +95,26 @@ def test_the_phantom_is_what_ships(params):
     assert with_values(params, read_preset("phantom").values, where="params.yaml") == params
 
 
-@pytest.mark.parametrize("name", ["arrays", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"])
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(sorted(STUDIES), 2)))
+def test_a_study_is_preprocessed_as_its_preset_says_whatever_was_there_before(params, params_file, first, second):
+    expected = with_values(params, read_preset(second).values, where="params.yaml")
+    for name in (first, second):
+        run(name, "--write", "--params-file", params_file)
+    written = yaml.safe_load(params_file.read_text())
+    for section in ("phantoms", "subjects", "held_out", "study", "preprocess", "evaluate"):
+        assert written[section] == expected[section]
+
+
+@pytest.mark.parametrize("name", ["things-eeg2", "things-eeg2-17", "things-meg"])
+def test_a_preset_looks_where_fetch_puts_its_study(params, name):
+    study = with_values(params, read_preset(name).values, where="params.yaml")["study"]
+    fetched = STUDIES_TO_FETCH[study["layout"]]
+    assert study["root"] == f"data/raw/{fetched.name}"
+    assert study["stimuli"] == str(Path(study["root"]) / fetched.stimuli)
+    assert not fetched.images or study["images"] == f"{study['root']}/{fetched.images}"
+
+
+@pytest.mark.parametrize("name", sorted(STUDIES))
 def test_the_phantom_is_the_way_back_from_every_study(params, params_file, name):
     run(name, "--write", "--params-file", params_file)
     assert yaml.safe_load(params_file.read_text()) != params

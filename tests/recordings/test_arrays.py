@@ -114,9 +114,13 @@ def test_missing_files_are_named(write):
     (root / "sub-01" / "trials.csv").unlink()
     with pytest.raises(InputError, match=r"trials\.csv: no such file; layout arrays expects responses.npy and trials"):
         runs_of(root)
-    (root / "sub-01" / "trials.csv").write_bytes(b"")
-    with pytest.raises(InputError, match=r"trials\.csv: not a csv table"):
-        runs_of(root)
+    for spoiled, message in (
+        (b"", "not a csv table"),
+        (b"split,image\nmy cat,train,a\n", "more fields than the header"),
+    ):
+        (root / "sub-01" / "trials.csv").write_bytes(spoiled)
+        with pytest.raises(InputError, match=rf"trials\.csv: .*{message}"):
+            runs_of(root)
     with pytest.raises(InputError, match=r"sub-07: no such subject; expected responses.npy and trials.csv; .*: sub-01"):
         runs_of(root, "sub-07")
     write()

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.recordings.bids import LAYOUT
-from tests.recordings.bids_study import SFREQ, noise, place_of, write_eeg_run, write_fif, write_table
-from tests.recordings.tiny_study import study_params
+from pipeline_lib.recordings.bids import LAYOUT, _folder
+from tests.recordings.bids_study import ANNEX, SFREQ, noise, place_of, write_eeg_run, write_fif, write_table
+from tests.recordings.tiny_study import preprocessed, study_params
 
 
 def bids_params(root, **columns):
@@ -40,6 +40,14 @@ def test_columns_are_those_of_the_study(tmp_path):
     assert run.events().to_numpy().tolist() == expected
     with pytest.raises(InputError, match=r"events\.tsv: columns are missing: stim_file, split; it has: onset, .*part"):
         LAYOUT.runs(bids_params(tmp_path), "sub-a")[0].events()
+
+
+def test_a_stub_without_channels_is_said_to_be_one_before_any_pick(tmp_path, settings, table):
+    base = write_eeg_run(tmp_path, "sub-a_task-x", events((1.0, "train/1.jpg", "train")))
+    base.with_name(f"{base.name}_eeg.bdf").write_text(ANNEX)
+    base.with_name(f"{base.name}_channels.tsv").unlink()
+    with pytest.raises(InputError, match=r"eeg\.bdf: neither the signal nor a channels.tsv names channels; get the"):
+        preprocessed(bids_params(tmp_path), settings(), "sub-a", table)
 
 
 def test_concepts_may_have_a_column(tmp_path):
@@ -168,3 +176,10 @@ def test_signals_are_those_that_mne_bids_reads(tmp_path, written, kind):
     np.testing.assert_array_equal(signal.data, raw.get_data())
     sidecar = json.loads(run.file.with_suffix(".json").read_text())
     assert sidecar["SamplingFrequency"] == run.header().sfreq
+
+
+@pytest.mark.parametrize(
+    ("image", "concept"), [("cats/1.jpg", "cats"), ("set/cats/1.jpg", "cats"), ("train/1.jpg", "n/a"), ("1.jpg", "n/a")]
+)
+def test_a_folder_named_after_a_split_is_no_concept(image, concept):
+    assert _folder(image) == concept

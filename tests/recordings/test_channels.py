@@ -54,7 +54,9 @@ def test_a_channel_is_excluded_by_its_name_or_by_what_precedes_the_dash():
     sensors = ["MLC11-1609", "MRO11-1609", "MRO12-1609"]
     assert resolved("all", sensors, exclude=["MRO11"], types="mag") == ["MLC11-1609", "MRO12-1609"]
     assert resolved("all", ["Oz", "Pz"], exclude=["oz"]) == ["Pz"]
-    with pytest.raises(InputError, match=r"preprocess.exclude names 'MRO1-1609', which is not there; did you mean 'MRO1"):
+    with pytest.raises(
+        InputError, match=r"preprocess.exclude names 'MRO1-1609', which is not there; did you mean 'MRO1"
+    ):
         resolved("all", sensors, exclude=["MRO1-1609"], types="mag")
     with pytest.raises(InputError, match="keeps no channel"):
         resolved("all", ["Oz"], exclude=["Oz"])

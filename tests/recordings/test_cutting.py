@@ -40,6 +40,23 @@ def test_events_beyond_the_recording_are_incomplete(table, settings):
     assert len(epochs) == 1
 
 
+def test_a_recording_that_ends_before_its_first_event_is_named(table, settings):
+    run = made_run(events_frame((70_000, 1, "train"), (90_000, 1, "train")), noise(1, 5000))
+    with pytest.raises(
+        InputError, match=r"ses-1\.npy: the recording lasts 5\.0 s, .* 2 trials \(70\.0 to 90\.0 s\).*cut off"
+    ):
+        cut(run, table, settings(**PLAIN), ["A"])
+    only_targets = made_run(events_frame((70_000, 9, "target")), noise(1, 5000))
+    ((_, events),) = planned_runs([only_targets], table, settings(**PLAIN))
+    assert list(epoch_blocks(only_targets, events.copy(), ["A"], settings(**PLAIN))[1]) == []
+
+
+def test_a_limit_in_microvolts_is_refused(table, settings):
+    run = made_run(events_frame((1000, 1, "train")), noise(1, 5000))
+    with pytest.raises(InputError, match=r"reject_peak_to_peak is 75, but .* volts or tesla.*; 75 µV is 75.0e-6"):
+        cut(run, table, settings(**PLAIN, reject_peak_to_peak=75.0), ["A"])
+
+
 def test_known_dropouts_become_the_channels_median(table, settings):
     data = noise(2, 5000)
     data[:, 1300:1500] = -50.0

@@ -7,6 +7,7 @@ import pytest
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.stimulus_table import checked_table
 from pipeline_lib.recordings.events import events_from_stim, resolve_events, select_repeats
+from pipeline_lib.recordings.recording import UNTOLD
 
 
 def test_by_hand():
@@ -49,6 +50,13 @@ def test_names_stand_for_images_whatever_their_ending(table):
     assert resolved["dropped"].tolist() == ["", "catch", ""]
 
 
+@pytest.mark.parametrize("word", ["shown", "center", "zero-shot", "n/a"])
+def test_any_other_word_is_no_trial_even_beside_an_image(table, word):
+    resolved = resolve_events(shown(("train/2.png", word), ("test/1", "test")), table, where="x")
+    assert resolved["image_id"].tolist() == ["", "test/1"]
+    assert resolved["dropped"].tolist() == [word, ""]
+
+
 def test_training_images_of_tested_concepts_are_dropped_as_zero_shot(table):
     by_name = resolve_events(shown(("center/1", "train"), ("train/1", "train")), table, where="x")
     assert by_name["dropped"].tolist() == ["zero-shot", ""]
@@ -59,7 +67,7 @@ def test_training_images_of_tested_concepts_are_dropped_as_zero_shot(table):
 
 def test_cut_trials_that_do_not_tell_their_split_have_the_tables(table):
     coded = checked_table(table.frame.assign(event_code=[1, 2, 3, 21, 22, 40]), where="x")
-    resolved = resolve_events(shown((21, "shown"), (3, "shown"), (40, "shown"), (999999, "catch")), coded, where="x")
+    resolved = resolve_events(shown((21, UNTOLD), (3, UNTOLD), (40, UNTOLD), (999999, "catch")), coded, where="x")
     assert resolved["image_id"].tolist()[:2] == ["test/1", "train/3"]
     assert resolved["test"].tolist()[:2] == [True, False]
     assert resolved["dropped"].tolist() == ["", "", "zero-shot", "catch"]
@@ -70,6 +78,19 @@ def test_a_code_out_of_range_is_named_with_the_file(table, code):
     wanted = rf"a\.npy: event codes stand for no image .*: {code}; known codes of split test: 1\.\.2"
     with pytest.raises(InputError, match=wanted):
         resolve_events(shown((1, "test"), (code, "test")), table, where="a.npy")
+
+
+def test_a_code_of_images_of_two_splits_is_named_where_the_file_tells_no_split(table):
+    coded = checked_table(table.frame.assign(event_code=[1, 2, 3, 1, 2, 3]), where="x")
+    for event in ((2, UNTOLD), (3, "train")):
+        with pytest.raises(
+            InputError, match=rf"a\.fif: event codes .* more than one split: {event[0]}; give each image"
+        ):
+            resolve_events(shown((1, "test"), event), coded, where="a.fif")
+    assert resolve_events(shown((1, "train"), (1, "test")), coded, where="x")["image_id"].tolist() == [
+        "train/1",
+        "test/1",
+    ]
 
 
 def test_a_split_that_contradicts_the_table_is_named(table):

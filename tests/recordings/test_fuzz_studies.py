@@ -127,7 +127,7 @@ def pool(tmp_path_factory):
 
 
 @pytest.mark.parametrize("layout", TASKS)
-@few(40)
+@few(30)
 @given(data=st.data())
 def test_tables_of_events(layout, fresh, settings, data):
     made = fresh(layout)
@@ -138,7 +138,7 @@ def test_tables_of_events(layout, fresh, settings, data):
     held(made, settings(sfreq=rate, whitening__enabled=data.draw(st.booleans())))
 
 
-@few(30)
+@few(20)
 @given(data=st.data())
 def test_headers_and_sidecars(pool, fresh, settings, data):
     made = fresh("things-meg-bids")
@@ -175,7 +175,7 @@ def spoil_raw(content, draw):
             content["raw_eeg_data"] = data[draw(st.lists(st.integers(0, 3), max_size=5))]
 
 
-@few(80)
+@few(60)
 @given(data=st.data())
 def test_raw_files(fresh, settings, data):
     made = fresh("things-eeg2")

@@ -253,7 +253,7 @@ def test_a_rate_that_no_amplifier_has(made, refused, sfreq):
     for place in made.files:
         change(made, place, sfreq=sfreq)
     if sfreq > 1:  # every epoch would be longer than the recording
-        refused(made, names=made.folder, cure="incomplete: ")
+        refused(made, names=made.files["train", 1], cure="Get it again")
     else:
         refused(made, names=made.files["train", 1], cure="change it, or correct the recording's rate")
 

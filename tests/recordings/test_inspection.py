@@ -76,7 +76,7 @@ def test_cut_trials_are_counted_too(made):
         counts
         == {
             "things-eeg2-preprocessed": {"train": (12, 3), "test": (8, 2)},
-            "things-meg-epochs": {"shown": (12 * 150, 5)},
+            "things-meg-epochs": {"train or test": (12 * 150, 5)},
             "arrays": {"train": (8, 3), "test": (4, 2)},
         }[made.study.layout]
     )
@@ -215,6 +215,32 @@ def test_a_table_that_cannot_be_read_stops_preprocessing_and_nothing_else(made):
     (found,) = [defect for defect in summary.defects if defect.action == STOPS]
     assert "columns are missing: " in found.what
     assert (len(summary.runs), summary.splits["train"].events) == (3, 8)
+
+
+@each(*BIDS)
+def test_tables_that_all_lack_the_same_are_one_defect(made):
+    for (_, session), file in made.files.items():
+        with open(base(file) + "_events.tsv", "w") as table:
+            table.write(f"onset\n{session}.0\n")
+    (found,) = [defect for defect in inspected(made).defects if defect.action == STOPS]
+    assert "_events.tsv: columns are missing: " in found.what
+    assert found.what.endswith(f"(the first of {len(made.files)} files)")
+
+
+@each("bids")
+def test_splits_of_other_names_are_named(made):
+    for file in made.files.values():
+        events = pd.read_csv(base(file) + "_events.tsv", sep="\t")
+        words = {"train": "training", "test": "testing"}
+        events.assign(split=events["split"].map(words)).to_csv(base(file) + "_events.tsv", sep="\t", index=False)
+    assert (".", "no event is of split train or test, all are of: testing, training", STOPS) in defects(made)
+
+
+@each("arrays")
+def test_a_folder_that_need_not_be_a_subject_is_not_called_one(made):
+    (made.study.root / "features").mkdir()
+    (found,) = inspect_subject(made.study, "features").defects
+    assert found.action == f"no subject, or {STOPS}"
 
 
 @each(*CONTINUOUS)

@@ -193,6 +193,11 @@ def test_rates_that_differ_need_a_common_one(study, table, settings):
     assert trials_of(study, settings(), "sub-01", table).sfreq == 250.0
 
 
+def test_a_limit_that_rejects_everything_is_said_to_be_the_reason(study, table, settings):
+    with pytest.raises(InputError, match=r"no trials are left; .*peak-to-peak: 20, .*; check .*reject_peak_to_peak"):
+        trials_of(study, settings(reject_peak_to_peak=1e-9), "sub-01", table)
+
+
 def test_both_partitions_are_needed(study, table, settings):
     for number in (1, 2):
         codes(1, 1, 1, file="test")(study.root / "sub-01" / f"ses-{number:02d}")

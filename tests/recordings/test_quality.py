@@ -20,6 +20,7 @@ def response(snr, correlation):
 def quality():
     return Quality(
         subject="sub-01",
+        recordings="data/raw/study/sub-01",
         ch_names=["Oz", "Pz"],
         trials={"kept": {"train": 40, "test": 40}, "dropped": {"target": 3}},
         deviations=np.array([1.23456789e-5, 0.0]),
@@ -74,7 +75,7 @@ def test_files_hold_the_report_and_its_table(quality, tmp_path):
 
 
 def test_nothing_measured_is_a_report_too(tmp_path):
-    empty = Quality("sub-01", ["Oz"], {"kept": {}, "dropped": {}}, np.array([1.0]), {}, {})
+    empty = Quality("sub-01", "study/sub-01", ["Oz"], {"kept": {}, "dropped": {}}, np.array([1.0]), {}, {})
     write_quality(tmp_path / "a.json", tmp_path / "a.csv", empty)
     assert json.loads((tmp_path / "a.json").read_text())["responses"] == {}
 
@@ -92,7 +93,7 @@ def test_only_channels_far_above_the_others_are_noisy():
     deviations[8] = deviations.min() / 20  # far below is not noisy
     deviations[9] = 0
     names = [f"EEG {number}" for number in range(60)]
-    quality = Quality("sub-01", names, {}, deviations, {}, {})
+    quality = Quality("sub-01", "study/sub-01", names, {}, deviations, {}, {})
     assert quality.noisy == ["EEG 7"]
     assert quality.flat == ["EEG 9"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.recordings.things_meg_bids import LAYOUT
-from tests.recordings.bids_study import noise, place_of, write_meg_run, write_table
+from tests.recordings.bids_study import noise, place_of, write_fif, write_meg_run, write_table
 from tests.recordings.tiny_study import study_params
 
 COLUMNS = ("onset", "duration", "trial_type", "things_category_nr", "value", "sample")
@@ -52,6 +52,13 @@ def test_reading_needs_no_sidecar(study):
     assert run.header().ch_names == ["MLO11-1609", "MRO11-1609"]
     assert run.signal().data.shape == (2, 1000)
     assert len(run.events()) == 3
+
+
+def test_a_resampled_signal_is_refused_for_its_events_count_other_samples(study):
+    run = LAYOUT.runs(study, "sub-BIGMEG1")[0]
+    write_fif(run.file, noise(2, 500), ["MLO11-1609", "MRO11-1609"], ["mag", "mag"], sfreq=50.0)
+    with pytest.raises(InputError, match=r"run-01_meg\.fif: has 50 Hz, but its meg\.json says 100, .*; get the"):
+        run.signal()
 
 
 def test_sidecars_stand_in_for_a_signal_that_is_not_there(study):

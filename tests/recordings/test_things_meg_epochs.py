@@ -62,7 +62,7 @@ def test_reads_header_and_events(written):
     events = run.events()
     assert events["image"].tolist() == CODES.tolist()
     assert events["onset"].tolist() == list(range(N_TRIALS))
-    assert events["split"].tolist() == ["catch" if code == 999999 else "shown" for code in CODES]
+    assert events["split"].tolist() == ["catch" if code == 999999 else "train or test" for code in CODES]
 
 
 @pytest.mark.parametrize("rows", [[0], [59, 3, 3, 25, 40], [], range(N_TRIALS)])

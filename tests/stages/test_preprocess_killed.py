@@ -1,5 +1,6 @@
 """Killed at any moment, the stage leaves the store as it was or whole, and the next run leaves no trace of it."""
 
+import hashlib
 import multiprocessing
 import signal
 import threading
@@ -17,11 +18,12 @@ from pipeline_lib.recordings.store import open_store
 from stages.preprocess import main
 from tests.recordings.tiny_study import raw_file, save_session
 
-KILLS = 20
 N_TRAIN, N_TEST, N_CHANNELS, N_TIMES = 100, 20, 16, 1000
 N_TRIALS = 2 * (2 * N_TRAIN + 5 * N_TEST)
 NAMES = ("x.csv", "x.json", "x.zarr.zip")
-PHASES = ("reading", "cutting", "whitening", "storing", "packing", "done")
+# What a run does, as its files tell. Kills are spread over each phase: at random between its start and the next one's.
+PHASES = ("starting", "reading", "cutting", "whitening", "storing", "packing")
+KILLS = dict.fromkeys(PHASES[1:], 4)
 
 # Children are forked off a process that has imported everything already: all of a child's time is work.
 SERVER = multiprocessing.get_context("forkserver")
@@ -61,67 +63,75 @@ def _started(folder, out):
     outputs = {"out": folder / out / "x.zarr.zip", "quality": folder / out / "x.json"}
     process = SERVER.Process(target=_run, kwargs={"subject": "sub-01", **paths, **outputs})
     process.start()
-    scratch = folder / out / f".{process.pid}.unfinished.x.zarr.zip.scratch"
-    while process.is_alive() and not scratch.exists():
-        time.sleep(0.001)
     return process
 
 
 def _finished(folder, out):
-    """Run to the end; the seconds from the first file that is written on."""
-    process, start = _started(folder, out), time.perf_counter()
+    """Run to the end; the seconds that the phases of :data:`KILLS` take."""
+    process, starts = _started(folder, out), []
+    for phase in KILLS:
+        _wait_for(phase, process, folder / out)
+        starts.append(time.perf_counter())
     process.join()
     assert process.exitcode == 0
-    return time.perf_counter() - start
+    return dict(zip(KILLS, np.diff([*starts, time.perf_counter()]), strict=True))
 
 
-def _files(folder):
-    return {name: (folder / name).read_bytes() for name in NAMES if (folder / name).exists()}
+def _wait_for(phase, process, folder):
+    while process.is_alive() and PHASES.index(_phase(folder, process.pid)) < PHASES.index(phase):
+        time.sleep(0.001)
 
 
-def _phase(folder, killed):
-    """How far a killed run has come, by what it has left."""
-    if killed.exitcode == 0:
-        return "done"
+def _phase(folder, pid):
+    """How far a run has come, by the files it is writing."""
     scratch, store, packed = (
-        folder / f".{killed.pid}.unfinished.x.zarr.zip{ending}" for ending in (".scratch", ".store.scratch", "")
+        folder / f".{pid}.unfinished.x.zarr.zip{ending}" for ending in (".scratch", ".store.scratch", "")
     )
-    if packed.exists() or not scratch.exists():
+    if packed.exists():
         return "packing"
     if store.exists():
         return "storing"
     spool = scratch / "epochs.f32"
     if not spool.exists():
-        return "reading"
+        return "reading" if scratch.exists() else "starting"
     return "cutting" if spool.stat().st_size < N_TRIALS * N_CHANNELS * N_TIMES * 4 else "whitening"
+
+
+def _files(folder):
+    """The files of a folder, by a digest of their bytes."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_killed_run_leaves_the_old_store_or_none_and_the_next_one_completes(folder):
     whole = _files(folder / "whole")
     assert set(whole) == set(NAMES)
-    out, duration = folder / "killed", _finished(folder, "measured")
+    out, runs = folder / "killed", [_finished(folder, "measured") for _ in range(2)]
+    durations = {phase: min(run[phase] for run in runs) for phase in KILLS}  # other work slows a run down
+    out.mkdir()
     rng = np.random.default_rng(20)
-    moments = rng.permutation((np.arange(KILLS) + rng.random(KILLS)) / KILLS) * duration
-    phases = []
-    for number, moment in enumerate(moments):
-        before = dict.fromkeys(NAMES, b"older") if number % 2 else {}
+    found = []
+    for number, phase in enumerate(rng.permutation([phase for phase, count in KILLS.items() for _ in range(count)])):
         for name in NAMES:
             (out / name).unlink(missing_ok=True)
-        for name, content in before.items():
-            (out / name).write_bytes(content)
+            if number % 2:
+                (out / name).write_text("older")
+        before = {name: digest for name, digest in _files(out).items() if name in NAMES}
         process = _started(folder, "killed")
-        time.sleep(moment)
+        _wait_for(phase, process, out)
+        time.sleep(durations[phase] * rng.random())
         process.kill()
         process.join()
         assert process.exitcode in (-signal.SIGKILL, 0)
+        left = _files(out)
         for name in NAMES:
-            content = _files(out).get(name)
-            assert content in (before.get(name), whole[name]), f"{name}, killed after {moment:.3f} s of {duration:.3f}"
-        if _files(out).get("x.zarr.zip") is None:
+            assert left.get(name) in (before.get(name), whole[name]), f"{name}, killed after the start of {phase}"
+        if "x.zarr.zip" not in left:
             with pytest.raises(InputError, match="no such file; run 'dvc repro' to make it"):
                 open_store(out / "x.zarr.zip")
-        phases.append(_phase(out, process))
-    print({phase: phases.count(phase) for phase in PHASES})
-    assert len(set(phases) - {"done"}) >= 3, phases
+        found.append("done" if left.get("x.zarr.zip") == whole["x.zarr.zip"] else _phase(out, process.pid))
+    print({phase: found.count(phase) for phase in (*PHASES, "done")})
+    assert len(set(found) - {"done"}) >= 4, found
+    assert "packing" in found  # the moment that matters most
     _finished(folder, "killed")
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+    assert {path.name for path in out.iterdir()} == set(NAMES)
+    assert _files(out) == whole

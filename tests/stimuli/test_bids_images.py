@@ -49,6 +49,13 @@ def test_the_images_of_all_subjects_are_gathered(build):
     assert frame["concept"].tolist() == ["car", "face", "house"]
 
 
+def test_splits_by_other_words_are_named(build):
+    study = build("sub-1")
+    write_events(study.root, "sub-1_task-a", ("house/h1.png", "training"), ("car/c1.png", "test"), ("n/a", "key"))
+    with pytest.raises(InputError, match=r"no event is of split train; column split holds: key, test, training; wri"):
+        read_catalogue(study)
+
+
 def test_the_images_of_one_subject_may_be_the_study(build):
     assert read_catalogue(build("sub-1")).frame["file"].tolist() == ["car/c1.png", "house/h1.png"]
 

@@ -163,6 +163,19 @@ def test_test_images_among_those_of_class_centres_are_named(image_set):
         read_catalogue(image_set(center=[*CENTER, copied]))
 
 
+@pytest.mark.parametrize("names", [None, 5, "a.jpg", np.array([["a.jpg"]])])
+def test_metadata_that_hold_no_list_of_names_are_refused(image_set, names):
+    with pytest.raises(InputError, match=r"image_metadata\.npy: test_img_files must be a list of names, is a "):
+        read_catalogue(image_set(test_img_files=names))
+
+
+def test_metadata_that_are_not_there_are_named(image_set):
+    study = image_set()
+    (study.stimuli / "image_metadata.npy").unlink()
+    with pytest.raises(InputError, match=r"image_metadata\.npy: no such file; study.stimuli must be the folder that"):
+        read_catalogue(study)
+
+
 def test_missing_files_are_named(image_set):
     with pytest.raises(InputError, match=r"1 of 5 image files are missing: training_images/00002_aircraft"):
         read_catalogue(image_set(missing=TRAIN[2:]))
