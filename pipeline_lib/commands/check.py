@@ -45,7 +45,7 @@ CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier vers
     "weights": "*.safetensors",
 }
 PHANTOM_MODELS = Path("data/models/phantom")
-LISTS = ("phantoms", "subjects", "held_out", "seeds")
+LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
     is_phantom = bool(params["phantoms"])
-    yield _finding("features.weights", lambda: _for_the_study(features.weights, is_phantom, _image_text_model))
+    yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, _image_text_model))
     if caption.source == "blip2":
         yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
     elif caption.source == "file":

@@ -18,8 +18,8 @@ class FeaturesParams(Section):
     ----------
     model : str
         The model's role in the study (``"slip-b16"``); it names the feature file.
-    weights : Path
-        Folder with model.yaml and weights, or with the user's own features.npy and images.txt.
+    models : Path
+        One folder per role: model.yaml and weights, or the user's own features.npy and images.txt.
     views : tuple of {"raw", "vse"}
         The images as shown, and weighted by their saliency.
     layers : tuple of str
@@ -34,10 +34,15 @@ class FeaturesParams(Section):
     """
 
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    weights: Path
+    models: Path
     views: Annotated[tuple[View, ...], Field(min_length=1)]
     layers: Annotated[tuple[str, ...], Field(min_length=1)]
     batch_size: int = Field(gt=0)
     dtype: Literal["float32", "float16"]
     device: DeviceName
     threads: PositiveInt | None
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the role."""
+        return self.models / self.model
