@@ -12,16 +12,12 @@ from typer.testing import CliRunner
 from pipeline_lib.commands.check import SECTIONS
 from pipeline_lib.commands.main import build_app
 from pipeline_lib.commands.params_edit import edited_text, flattened, with_values
-from pipeline_lib.commands.preset import PRESETS, as_options, preset_names, read_preset
+from pipeline_lib.commands.preset import PRESETS, as_options, read_preset
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import validated
 from pipeline_lib.fetching.studies import STUDIES as STUDIES_TO_FETCH
+from tests.commands.shipped_presets import EVERY, STUDIES, SYSTEMS
 
-EVERY = preset_names()
-STUDIES = {"arrays", "bids", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
-
-
-SYSTEMS = {name for name in EVERY if name not in STUDIES | {"phantom", "quick", "mcdb"}}
 SIZE_OF_TRAINING = ("train.epochs", "train.inter_epochs", "train.batch_size", "train.validation.size")
 
 
