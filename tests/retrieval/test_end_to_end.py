@@ -11,11 +11,13 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.recordings.store import open_store
+from pipeline_lib.retrieval import evaluation
 from pipeline_lib.retrieval.evaluation import Declared, Inputs, about, evaluate_runs
 from pipeline_lib.retrieval.metrics import cosine_similarity, retrieval_metrics
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
+from pipeline_lib.training.targets import read_target
 from tests.training.conftest import (
     N_TEST,
     VIEWS,
@@ -29,6 +31,7 @@ from tests.training.conftest import (
 
 pytestmark = pytest.mark.usefixtures("settings")
 LIST = list(VIEWS)
+INTRA = Declared(["sub-01"], [], ["0"])
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def trained(views_study, params, tmp_path):  # noqa: F811
     return train
 
 
-def similarities(inputs, params, declared=Declared(["sub-01"], [], ["0"])):  # noqa: B008
+def similarities(inputs, params, declared=INTRA):
     """The matrix of the first direction, by protocol and seed."""
     params["evaluate"].update(galleries=["image"])
     results = list(evaluate_runs(inputs, declared, EvaluateParams.model_validate(params["evaluate"])))
@@ -56,13 +59,13 @@ def top1(similarity):
     return retrieval_metrics(similarity).values["top1"]
 
 
-def expected_similarity(inputs, run, features, subject="sub-01", known=0):
-    """Cosines of the test responses with these image features, through the model of a run."""
+def expected_similarity(inputs, run, features, *, to_head=False):
+    """Cosines of the test responses with these image features, through a run's image branch or its head alone."""
     model, card, _ = load_run(inputs.runs / run)
-    means = open_store(inputs.epochs / f"{subject}.zarr.zip").means(test=True)
-    known = None if known is None else torch.tensor(known)
+    means = open_store(inputs.epochs / f"{card.subject}.zarr.zip").means(test=True)
     with open_bank(inputs.features) as bank, torch.no_grad():
-        image = model.embed_image(torch.from_numpy(features(bank, means.image_ids)), known)
+        found = torch.as_tensor(features(bank, means.image_ids))
+        image = model.image_branch.head(found) if to_head else model.embed_image(found)
         brain = model.embed_brain(model.encoder.prepare(torch.from_numpy(means.epochs)))
     return cosine_similarity(brain.numpy(), image.numpy())
 
@@ -114,12 +117,10 @@ def test_the_metrics_name_the_view_that_is_searched_where_it_is_another(trained,
 
 def lines_of(inputs, params):
     study_params = StudyParams.model_validate(params["study"])
-    return about(
-        inputs, Declared(["sub-01"], [], ["0"]), study_params, EvaluateParams.model_validate(params["evaluate"])
-    )
+    return about(inputs, INTRA, study_params, EvaluateParams.model_validate(params["evaluate"]))
 
 
-def test_class_centers_show_the_view_of_the_galleries_too(trained, params, tmp_path):
+def test_class_centers_show_the_view_of_the_galleries_too(trained, params, monkeypatch):
     params["target"].update(view="blurred", gallery_view="sharp")
     inputs = trained(epochs=2)
     frame = inputs.table.frame.copy()
@@ -127,59 +128,46 @@ def test_class_centers_show_the_view_of_the_galleries_too(trained, params, tmp_p
     frame.loc[:9, "concept"] = frame["concept"].to_numpy()[-10:]
     inputs = replace(inputs, table=replace(inputs.table, frame=frame))
     asked = []
-    with pytest.MonkeyPatch.context() as patch:
-        read = "pipeline_lib.retrieval.evaluation.read_target"
-        patch.setattr(read, lambda bank, view, layer, ids: asked.append(view) or bank.read(f"{view}/{layer}", ids))
-        params["evaluate"].update(galleries=["class-center"])
-        declared = Declared(["sub-01"], [], ["0"])
-        list(evaluate_runs(inputs, declared, EvaluateParams.model_validate(params["evaluate"])))
+    monkeypatch.setattr(evaluation, "read_target", lambda *args: asked.append(args[1]) or read_target(*args))
+    params["evaluate"].update(galleries=["class-center"])
+    list(evaluate_runs(inputs, INTRA, EvaluateParams.model_validate(params["evaluate"])))
     assert asked == ["sharp", "sharp"]
 
 
-def test_layers_are_mixed_as_the_person_does_or_for_strangers_by_the_mean_of_scores(
-    trained,
-    params,
-    views_study,
-    tmp_path,
-):
-    params["target"].update(view="sharp", layer=["early", "final"])
-    both = ("sub-02", "sub-01")
-    inputs = trained(subjects=both, protocol="inter", tested="sub-03")
-    trained(subjects=both, protocol="intra", tested="sub-01")
-    epochs = tmp_path / "epochs"
-    epochs.mkdir()
-    (epochs / "sub-01.zarr.zip").symlink_to(views_study.store("sub-01"))
-    with open_bank(inputs.features) as bank:
+@pytest.fixture
+def three_people(study, tmp_path):  # noqa: F811
+    """A folder with the recordings of a third person besides the study's two."""
+    folder = tmp_path / "epochs"
+    folder.mkdir()
+    for name in ("sub-01", "sub-02"):
+        (folder / f"{name}.zarr.zip").symlink_to(study.store(name))
+    with open_bank(study.features) as bank:
         features = bank.read("raw/final", [f"image{i}" for i in range(70)])
-    write_subject(epochs / "sub-03.zarr.zip", features, seed=5)
-    inputs = replace(inputs, epochs=epochs)
-    scores = torch.tensor([[2.0, -1.0], [-3.0, 1.0]])  # of sub-02 and of sub-01
-    for run in ("inter/sub-03-seed0", "intra/sub-01-seed0"):
-        path = inputs.runs / run / "model.safetensors"
-        save_file(load_file(path) | {"image_branch.mixture.scores": scores}, path)
-    found = similarities(inputs, params, Declared(["sub-01"], ["sub-03"], ["0"]))
+    write_subject(folder / "sub-03.zarr.zip", features, seed=5)
+    return folder
 
-    def mixed(weights):
+
+def test_layers_are_mixed_as_the_person_does_or_for_strangers_by_the_mean_of_scores(trained, params, three_people):
+    params["target"].update(view="sharp", layer=["early", "final"])
+    for protocol, tested in (("intra", "sub-01"), ("inter", "sub-03")):
+        inputs = trained(epochs=5, subjects=("sub-02", "sub-01"), protocol=protocol, tested=tested)
+    inputs = replace(inputs, epochs=three_people)
+    scores = torch.tensor([[2.0, -1.0], [-3.0, 1.0]])  # of sub-02 and of sub-01, far apart
+    for folder in Declared(["sub-01"], ["sub-03"], ["0"]).folders(inputs.runs):
+        weights = load_file(folder / "model.safetensors") | {"image_branch.mixture.scores": scores}
+        save_file(weights, folder / "model.safetensors")
+
+    def mixed(scores):
         def features(bank, ids):
-            early, final = (bank.read(f"sharp/{layer}", ids) for layer in ("early", "final"))
-            unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (early, final)]
-            return (weights[0] * unit[0] + weights[1] * unit[1]).astype(np.float32)
+            layers = [torch.from_numpy(bank.read(f"sharp/{layer}", ids)) for layer in ("early", "final")]
+            return sum(w * x / x.norm(dim=1, keepdim=True) for w, x in zip(scores.softmax(0), layers, strict=True))
 
         return features
 
-    def through_the_head(run, subject, row):
-        model, _, _ = load_run(inputs.runs / run)
-        weights = torch.softmax(scores.mean(0) if row is None else scores[row], 0).numpy()
-        means = open_store(inputs.epochs / f"{subject}.zarr.zip").means(test=True)
-        with open_bank(inputs.features) as bank, torch.no_grad():
-            image = model.image_branch.head(torch.from_numpy(mixed(weights)(bank, means.image_ids)))
-            brain = model.embed_brain(model.encoder.prepare(torch.from_numpy(means.epochs)))
-        return cosine_similarity(brain.numpy(), image.numpy())
-
-    own = through_the_head("intra/sub-01-seed0", "sub-01", 1)
-    strange = through_the_head("inter/sub-03-seed0", "sub-03", None)
-    np.testing.assert_allclose(found["intra", 0], own, atol=1e-6)
-    np.testing.assert_allclose(found["inter", 0], strange, atol=1e-6)
+    found = similarities(inputs, params, Declared(["sub-01"], ["sub-03"], ["0"]))
+    for run, own in (("intra/sub-01-seed0", scores[1]), ("inter/sub-03-seed0", scores.mean(0))):
+        expected = expected_similarity(inputs, run, mixed(own), to_head=True)
+        np.testing.assert_allclose(found[run.split("/")[0], 0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -205,10 +193,12 @@ def test_unseen_images_are_found_through_every_kind_of_head_and_target(trained, 
 
 
 def test_shuffled_pairs_end_at_chance_and_the_metrics_say_so(trained, params):
+    params["loss"].update(objectives=["brain-image"], balancer="static", norms_every=0)
     reached = {}
     for pairs in ("shown", "shuffled"):
         params["train"]["pairs"] = pairs
-        inputs = [trained(seed=seed) for seed in range(6)][0]
+        for seed in range(6):
+            inputs = trained(seed=seed)
         found = similarities(inputs, params, Declared(["sub-01"], [], [str(seed) for seed in range(6)]))
         reached[pairs] = float(np.mean([top1(similarity) for similarity in found.values()]))
         control = [line for line in lines_of(inputs, params) if "shuffled pairs" in line]

@@ -146,7 +146,7 @@ def test_lists_of_layers_and_views_are_checked(key, names):
 
 @pytest.mark.parametrize("view", ["raw", ["raw"]])
 def test_one_view_leaves_nothing_to_choose_from(view):
-    with pytest.raises(ValidationError, match="needs two views at least in target.view"):
+    with pytest.raises(ValidationError, match=r"needs two views at least in target\.view"):
         target("x", view=view, views="uncertainty")
 
 
