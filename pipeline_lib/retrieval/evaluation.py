@@ -74,7 +74,7 @@ def about(inputs: Inputs, declared: Declared, study: StudyParams, params: Evalua
 def _pairs_remarks(pairs: str) -> list[str]:
     if pairs == "shown":
         return []
-    return ["negative control: trained on shuffled pairs of response and image, so no figure may be above chance"]
+    return ["negative control: trained on shuffled pairs of response and image; all figures have to be at chance"]
 
 
 def _view_remarks(card: ModelCard) -> list[str]:
