@@ -106,11 +106,19 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
         return f"{len(params['held_out'])} inter-subject folds"
 
     def target() -> str:
-        if (view := params["target"]["view"]) not in params["features"]["views"]:
-            raise bad_value("target.view", view, params["features"]["views"], cure="add it to features.views")
+        for key, made in (("view", "views"), ("gallery_view", "views"), ("layer", "layers")):
+            names = params["target"][key] or []
+            for name in [names] if isinstance(names, str) else names:
+                if name not in params["features"][made]:
+                    cure = f"add it to features.{made}"
+                    raise bad_value(f"target.{key}", name, params["features"][made], cure=cure)
         if "vse" in params["features"]["views"] and not params["vse"]["enabled"]:
             raise InputError("features.views holds 'vse', but vse.enabled is false; enable it or remove the view")
-        return f"{params['features']['model']} {params['target']['view']}/{params['target']['layer']}"
+        view, layer = (
+            name if isinstance(name, str) else "+".join(name)
+            for name in (params["target"]["view"], params["target"]["layer"])
+        )
+        return f"{params['features']['model']} {view}/{layer}"
 
     def objectives() -> str:
         names = params["loss"]["objectives"]

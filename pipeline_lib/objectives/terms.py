@@ -50,6 +50,7 @@ def objective_terms(
         If concepts are needed and there are none.
     """
     check_text(params.objectives, available=embeddings.text is not None)
+    check_adapter(params.objectives, available=adapted is not None)
     if params.positives == "pair":
         concepts = None
     elif concepts is None:
@@ -72,6 +73,20 @@ def check_text(objectives: Iterable[str], *, available: bool) -> None:
         )
 
 
+def check_adapter(objectives: Iterable[str], *, available: bool) -> None:
+    """Refuse ``adapter-consistency`` where text features have no adapter.
+
+    Raises
+    ------
+    InputError
+    """
+    if not available and "adapter-consistency" in objectives:
+        raise InputError(
+            "loss.objectives: adapter-consistency compares text features with what their adapter makes of them, and "
+            "there is no adapter; set encoder.heads.text: adapter, or leave adapter-consistency out of loss.objectives"
+        )
+
+
 def _term(
     name: str, params: LossParams, embeddings: Embeddings, concepts: Tensor | None, adapted: BEFORE_AFTER | None
 ) -> Tensor:
@@ -84,14 +99,5 @@ def _term(
     if name == "consistency":
         return consistency(image, text)
     if name == "adapter-consistency":
-        return params.adapter.consistency_weight * consistency(*_checked(adapted))
+        return params.adapter.consistency_weight * consistency(*adapted)
     return semantic_guidance(brain, image, text, scale, **params.sga.model_dump())
-
-
-def _checked(adapted: BEFORE_AFTER | None) -> BEFORE_AFTER:
-    if adapted is None:
-        raise InputError(
-            "loss.objectives: adapter-consistency compares text features with what their adapter makes of them, and "
-            "there is no adapter; set encoder.heads.text: adapter, or leave adapter-consistency out of loss.objectives"
-        )
-    return adapted

@@ -67,7 +67,24 @@ def about(inputs: Inputs, declared: Declared, study: StudyParams, params: Evalua
         repeats=params.repeats,
         whitening=card.whitening,
         selection=f"epoch of lowest validation loss ({validation['loss']}), split by {validation['split']}",
+        remarks=[*_pairs_remarks(trained_with["train"]["pairs"]), *_view_remarks(card)],
     )
+
+
+def _pairs_remarks(pairs: str) -> list[str]:
+    if pairs == "shown":
+        return []
+    return ["negative control: trained on shuffled pairs of response and image; all figures have to be at chance"]
+
+
+def _view_remarks(card: ModelCard) -> list[str]:
+    """What is searched, where responses were matched with something else in training."""
+    trained = card.target_view if isinstance(card.target_view, list) else [card.target_view]
+    if card.gallery_view in (card.target_view, *(trained if len(trained) == 1 else ())):
+        return []
+    how = {"mean": "the mean of ", "uncertainty": "one for each sample of "}[card.target_views]
+    matched = f"{how if len(trained) > 1 else ''}{', '.join(trained)}"
+    return [f"view of the images that are searched: {card.gallery_view} (in training: {matched})"]
 
 
 def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) -> Iterator[Result]:
@@ -159,7 +176,7 @@ def embed_targets(
     subject = None if known is None else torch.tensor(known)
 
     def image(ids: list[str]) -> np.ndarray:
-        features = read_target(bank, card.target_view, card.target_layer, ids)
+        features = read_target(bank, card.gallery_view, card.target_layer, ids)
         return model.embed_image(torch.from_numpy(features), subject).numpy()
 
     centers = table.of_split("center")

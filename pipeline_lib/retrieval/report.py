@@ -21,7 +21,14 @@ HEADLINE = ("top1", "top5", "mrr", "p")
 
 
 def about_lines(
-    *, study: str, synthetic: bool, closed_set: bool, repeats: str | int, whitening: str, selection: str
+    *,
+    study: str,
+    synthetic: bool,
+    closed_set: bool,
+    repeats: str | int,
+    whitening: str,
+    selection: str,
+    remarks: Sequence[str] = (),
 ) -> list[str]:
     """What has to be known to read the figures.
 
@@ -39,12 +46,15 @@ def about_lines(
         As the epochs store names it (``own-training-trials``).
     selection : str
         How the tested checkpoint was chosen.
+    remarks : sequence of str
+        What is out of the ordinary with these runs; defaults to nothing.
     """
     first = "synthetic data: these accuracies are no evidence about brains" if synthetic else "recorded data"
     known = "closed set: training may show other images of the test concepts"
     queries = {"mean": "the mean over repeats of each test image", "single": "single trials"}
     return [
         f"{study} study, {first}",
+        *remarks,
         known if closed_set else "zero-shot: no image of a test concept is shown in training",
         f"queries: {queries.get(str(repeats), f'the mean of {repeats} repeats of each test image')}",
         "galleries hold the test items only, the match of every query among them; ties count against the model",

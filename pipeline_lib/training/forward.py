@@ -15,7 +15,12 @@ VALIDATED_AT_ONCE = 1000
 
 
 def batch_losses(
-    model: AlignmentModel, settings: Settings, data: TrainingData, rows: Tensor, processes: Processes
+    model: AlignmentModel,
+    settings: Settings,
+    data: TrainingData,
+    rows: Tensor,
+    processes: Processes,
+    view: Tensor | None = None,
 ) -> tuple[dict[str, Tensor], Embeddings]:
     """The named losses of some samples, and the embeddings they came from.
 
@@ -28,6 +33,8 @@ def batch_losses(
     rows : Tensor of int, shape (n_rows,)
         Of the batch, the same in all processes.
     processes : Processes
+    view : Tensor of int, shape (n_samples of `data`,), optional
+        The view of its image that each sample is matched with, where there are several. Defaults to the middle one.
 
     Returns
     -------
@@ -38,7 +45,7 @@ def batch_losses(
     """
     own = processes.share(rows) if model.training else rows
     with autocast(settings.train.precision, rows.device):
-        outputs = _outputs(model, settings, data, own)
+        outputs = _outputs(model, settings, data, own, None if view is None else view[own])
 
     def whole(output: Tensor | None) -> Tensor | None:
         if output is None:
@@ -51,12 +58,14 @@ def batch_losses(
     return objective_terms(settings.loss, embeddings, concepts=data.concept[data.item[rows]], adapted=pair), embeddings
 
 
-def _outputs(model: AlignmentModel, settings: Settings, data: TrainingData, rows: Tensor) -> tuple[Tensor | None, ...]:
+def _outputs(
+    model: AlignmentModel, settings: Settings, data: TrainingData, rows: Tensor, view: Tensor | None
+) -> tuple[Tensor | None, ...]:
     """Brain, image and text as the heads leave them, and text features before and behind their adapter."""
     features, items, subjects = data.features, data.item[rows], data.subject[rows]
     text = None if features.text is None else features.text[items].float()
     brain = _embed_brain(model, settings, data, rows)
-    image = model.embed_image(features.image[items].float(), subjects)
+    image = model.embed_image(features.image_of(items, view).float(), subjects)
     embedded_text = None if text is None else model.embed_text(text)
     needed = "adapter-consistency" in settings.loss.objectives
     adapted = model.adapted_text(text) if needed else None

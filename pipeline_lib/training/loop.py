@@ -3,7 +3,6 @@
 The test partition is unknown here: nothing in this room can open it.
 """
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +20,11 @@ from pipeline_lib.training.distributed import Processes
 from pipeline_lib.training.forward import batch_losses
 from pipeline_lib.training.model import AlignmentModel
 from pipeline_lib.training.non_finite import check_finite
-from pipeline_lib.training.params import TrainParams, WeightDecay
+from pipeline_lib.training.optimizer import build_optimizer
 from pipeline_lib.training.precision import LossScale, check_precision
 from pipeline_lib.training.resuming import on_device, random_state, restore_random_state
 from pipeline_lib.training.settings import Settings
+from pipeline_lib.training.view_choice import ViewChoice
 
 Row = dict[str, float]
 
@@ -91,6 +91,7 @@ class Trainer:
         self.noise = GradientNoise(loss.spr, self.n_batches * n_epochs, generator)
         self.loss_scale = LossScale(self.balancer.parameters, enabled=settings.train.precision == "float16")
         self.processes.average_gradients(self.balancer.parameters)
+        self.choice = build_choice(settings, train)
         self.n_steps = 0
         self.history: list[Row] = []
         self.best = Best()
@@ -151,7 +152,11 @@ class Trainer:
         self.optimizer.step()
         self.n_steps += 1
         logged = {f"train/{name}": loss.detach() for name, loss in losses.items()}
-        return {**logged, **record, "logit_scale": embeddings.logit_scale.detach()}
+        shares = {}
+        if self.choice:
+            shares = self.choice.shares(rows)
+            self.choice.update(rows, embeddings.brain, embeddings.image)
+        return {**logged, **record, "logit_scale": embeddings.logit_scale.detach(), **shares}
 
     def gradients(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Embeddings]:
         """Set the parameters' gradients; the losses, what the balancer logs, and the embeddings of the samples.
@@ -159,7 +164,7 @@ class Trainer:
         In float16, it is done again with a smaller loss scale as long as gradients overflow.
         """
         while True:
-            losses, embeddings = self.losses(self.train, rows)
+            losses, embeddings = self.losses(self.train, rows, self.choice and self.choice.view)
             before = deepcopy(self.balancer.state_dict()) if self.loss_scale.enabled else {}
             record = self.balancer.backward(self.loss_scale.scaled(losses), embeddings)
             if self.loss_scale.is_good(losses):
@@ -168,7 +173,7 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> Row:
-        """The losses on the validation part, in one batch."""
+        """The losses on the validation part, in one batch; of chosen views it is matched with the middle one."""
         self.model.eval()
         rows = torch.arange(len(self.valid), device=self.valid.brain.device)
         losses, _ = self.losses(self.valid, rows)
@@ -179,9 +184,11 @@ class Trainer:
         chosen = row.get("valid/brain-image", total) if self.settings.train.validation.loss == "brain-image" else total
         return self.processes.agreed({**row, "valid/loss": chosen})
 
-    def losses(self, data: TrainingData, rows: Tensor) -> tuple[dict[str, Tensor], Embeddings]:
+    def losses(
+        self, data: TrainingData, rows: Tensor, view: Tensor | None = None
+    ) -> tuple[dict[str, Tensor], Embeddings]:
         """The named losses of some samples, and the embeddings they came from."""
-        return batch_losses(self.model, self.settings, data, rows, self.processes)
+        return batch_losses(self.model, self.settings, data, rows, self.processes, view)
 
     def state_dict(self) -> dict[str, Any]:
         """All that training goes on from, in numbers and tensors; to be called in all processes together."""
@@ -190,6 +197,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "balancer": self.balancer.state_dict(),
             "loss_scale": self.loss_scale.state_dict(),
+            "choice": self.choice.state_dict() if self.choice else None,
             "generator": self.generator.get_state(),
             "random": self.processes.everyones(random_state(self.train.brain.device)),
             "n_steps": self.n_steps,
@@ -204,6 +212,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.balancer.load_state_dict(on_device(state["balancer"], device))
         self.loss_scale.load_state_dict(state["loss_scale"])
+        if self.choice:
+            self.choice.load_state_dict(on_device(state["choice"], device))
         self.generator.set_state(state["generator"])
         restore_random_state(state["random"][self.processes.rank], device)
         self.n_steps, self.history = state["n_steps"], state["history"]
@@ -224,22 +234,10 @@ class Trainer:
         self.kept = f"the checkpoint of epoch {epoch} is kept in {checkpoints.path}"
 
 
-def build_optimizer(
-    branches: dict[str, list[nn.Parameter]], params: TrainParams, learned: Sequence[nn.Parameter] = ()
-) -> torch.optim.Optimizer:
-    """Adam or AdamW with one parameter group per branch; each group knows its branch's name.
-
-    Adam, as in HMAVD and NICE, takes no weight decay; parameters of no single branch (the logit scale, and what the
-    balancer has `learned` itself) never decay.
-    """
-    if learned:
-        branches = branches | {"balancer": list(learned)}
-    decays = params.weight_decay if params.optimizer == "adamw" else WeightDecay(brain=0, image=0, text=0)
-    groups = [
-        {"params": parameters, "branch": branch, "weight_decay": getattr(decays, branch, 0.0)}
-        for branch, parameters in branches.items()
-    ]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=params.betas)
+def build_choice(settings: Settings, train: TrainingData) -> ViewChoice | None:
+    """What chooses each training sample's view; None where the target is fixed."""
+    views = train.features.views
+    return ViewChoice(settings.target.uncertainty, views, len(train), train.brain.device) if views else None
 
 
 def _copied(model: nn.Module) -> dict[str, Tensor]:

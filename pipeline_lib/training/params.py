@@ -2,12 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
 from pipeline_lib.common.errors import listed
 from pipeline_lib.common.params import Section
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Names = str | Annotated[list[str], Field(min_length=1)]
+
+
+class UncertaintyParams(Section):
+    """How a view is chosen by the sureness of a match, :mod:`pipeline_lib.training.view_choice`.
+
+    Attributes
+    ----------
+    momentum : float
+        The newest similarity's share of the running mean, above 0 and at most 1.
+    deviations : float
+        Standard deviations from the mean to the next view.
+    """
+
+    momentum: float = Field(gt=0, le=1)
+    deviations: PositiveFloat
 
 
 class TargetParams(Section):
@@ -15,23 +31,58 @@ class TargetParams(Section):
 
     Attributes
     ----------
-    view : str
+    view : str or list of str
+    views : {"mean", "uncertainty"}
+        What several views are to one target: the mean of their features, before `scale`; or one of them, chosen for
+        each training sample, :mod:`pipeline_lib.training.view_choice`, with the views listed from least to most
+        blurred. Statistics of `scale`, and validation, take the middle one then.
+    gallery_view : str or None
+        The view of the images that are searched; see :attr:`searched_view` for None.
     layer : str or list of str
         Several layers are mixed, :mod:`pipeline_lib.encoders.layer_mixture`.
     scale : {"none", "unit", "zscore"}
         Of the features before their heads.
+    uncertainty : UncertaintyParams
     """
 
-    view: str
-    layer: str | Annotated[list[str], Field(min_length=1)]
+    view: Names
+    views: Literal["mean", "uncertainty"]
+    gallery_view: str | None
+    layer: Names
     scale: Literal["none", "unit", "zscore"]
+    uncertainty: UncertaintyParams
 
-    @field_validator("layer")
+    @field_validator("view", "layer")
     @classmethod
-    def _none_twice(cls, layer: str | list[str]) -> str | list[str]:
-        if not isinstance(layer, str) and (doubled := sorted({name for name in layer if layer.count(name) > 1})):
+    def _none_twice(cls, names: str | list[str]) -> str | list[str]:
+        if not isinstance(names, str) and (doubled := sorted({name for name in names if names.count(name) > 1})):
             raise ValueError(f"named more than once: {listed(doubled)}")
-        return layer
+        return names
+
+    @field_validator("views")
+    @classmethod
+    def _something_to_choose_from(cls, views: str, info: ValidationInfo) -> str:
+        view = info.data.get("view")
+        if views == "uncertainty" and view is not None and (isinstance(view, str) or len(view) < 2):
+            raise ValueError(f"needs two views at least in target.view, from least to most blurred; it is {view!r}")
+        return views
+
+    @property
+    def chosen_views(self) -> tuple[str, ...]:
+        """The views of which one is chosen for each training sample; none where the target is fixed."""
+        return tuple(self.view) if self.views == "uncertainty" else ()
+
+    @property
+    def searched_view(self) -> str | list[str]:
+        """What galleries show: `gallery_view`, else what training does, and of chosen views the middle one."""
+        if self.gallery_view is not None:
+            return self.gallery_view
+        return self.view[middle(len(self.view))] if self.chosen_views else self.view
+
+
+def middle(n_views: int) -> int:
+    """Which of the views of a list is the middle one; of two in the middle the more blurred."""
+    return n_views // 2
 
 
 class WeightDecay(Section):
@@ -61,8 +112,11 @@ class TrainParams(Section):
         The most samples of a step, over all processes together.
     repeats : {"mean", "single"}
         Whether a sample is the mean over an image's trials, or a trial.
+    pairs : {"shown", "shuffled"}
+        Whether a response belongs to the image that was shown, or, as a negative control, to any,
+        :mod:`pipeline_lib.training.shuffled_pairs`.
     optimizer, learning_rate, betas, weight_decay
-        See :func:`pipeline_lib.training.loop.build_optimizer`.
+        See :func:`pipeline_lib.training.optimizer.build_optimizer`.
     validation : ValidationParams
     patience : int or None
         Epochs without a lower validation loss after which training stops; None trains all epochs.
@@ -83,6 +137,7 @@ class TrainParams(Section):
     inter_epochs: PositiveInt
     batch_size: int = Field(ge=2)
     repeats: Literal["mean", "single"]
+    pairs: Literal["shown", "shuffled"]
     optimizer: Literal["adamw", "adam"]
     learning_rate: float = Field(gt=0)
     betas: tuple[Probability, Probability]

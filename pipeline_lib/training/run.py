@@ -1,7 +1,7 @@
 """One training run from files to a run folder; both training stages call it, on one subject or on all but one."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.stimulus_table import read_stimulus_table
+from pipeline_lib.objectives.terms import check_adapter, check_text
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.compiling import compile_parts
 from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set
@@ -19,6 +20,7 @@ from pipeline_lib.training.model import AlignmentModel, Shapes
 from pipeline_lib.training.precision import check_precision
 from pipeline_lib.training.run_folder import ModelCard, save_run
 from pipeline_lib.training.settings import Settings
+from pipeline_lib.training.shuffled_pairs import shuffled_pairs
 from pipeline_lib.training.validation import split_validation
 
 
@@ -91,21 +93,30 @@ def open_data(inputs: RunInputs, settings: Settings) -> TrainingSet:
 
 def model_shapes(data: TrainingSet) -> Shapes:
     """The sizes that `data` gives a model."""
-    image, text = data.features.image, data.features.text
+    text = data.features.text
     return Shapes(
         n_channels=data.first.n_channels,
         n_times=data.first.n_times,
-        image_dim=image.shape[-1],
+        image_dim=data.features.image_dim,
         text_dim=None if text is None else text.shape[1],
         n_subjects=data.n_subjects,
-        n_layers=image.shape[1] if image.ndim == 3 else None,
+        n_layers=data.features.n_layers,
     )
 
 
 def build_model(data: TrainingSet, settings: Settings) -> AlignmentModel:
-    """A fresh model of the right sizes, with feature scaling taken from the training images."""
+    """A fresh model of the right sizes, with feature scaling taken from the training images.
+
+    Raises
+    ------
+    InputError
+        If an objective needs captions or an adapter, and there is none; or as :class:`AlignmentModel` says.
+    """
+    objectives = settings.loss.objectives
+    check_text(objectives, available=data.features.text is not None)
+    check_adapter(objectives, available=settings.encoder.heads.text == "adapter")
     model = AlignmentModel(settings.encoder, settings.loss, model_shapes(data), settings.target.scale)
-    model.image_branch.scaling.fit(data.features.image)
+    model.image_branch.scaling.fit(data.features.central)
     if model.text_branch is not None:
         model.text_branch.scaling.fit(data.features.text)
     return model
@@ -121,17 +132,21 @@ def prepared_split(
 ) -> tuple[TrainingData, TrainingData]:
     """Training and validation samples on the device, through the encoder's parameter-free preparation once.
 
+    Images are dealt anew to the responses before, where ``train.pairs`` says so.
+
     Parameters
     ----------
     model : AlignmentModel
     data : TrainingSet
     settings : Settings
     generator : torch.Generator
-        Draws the validation part.
+        Draws the validation part, and before it the shuffled pairs; for pairs as shown it draws nothing more.
     device : torch.device
     digest : Digest, optional
         Is fed what was read.
     """
+    if settings.train.pairs == "shuffled":
+        data = replace(data, samples=shuffled_pairs(data.samples, generator))
     parts = split_validation(data.samples, settings.train.validation, n_subjects=data.n_subjects, generator=generator)
     dtype = DTYPES[settings.train.data_dtype]
     train, valid = data.read(parts, prepare=model.encoder.prepare, device=device, dtype=dtype, digest=digest)
@@ -159,6 +174,8 @@ def _card(inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, f
         tmin=store.tmin,
         whitening=store.attrs["whitening"],
         target_view=settings.target.view,
+        target_views=settings.target.views,
         target_layer=settings.target.layer,
+        gallery_view=settings.target.searched_view,
         feature_scale=settings.target.scale,
     )

@@ -18,7 +18,7 @@ from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.training.model import AlignmentModel, Shapes
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
 PARAMS = "params.yaml"
@@ -42,8 +42,12 @@ class ModelCard:
     tmin : float
         Seconds from onset to the first sample.
     whitening : str
-    target_view : str
+    target_view : str or list of str
+    target_views : {"mean", "uncertainty"}
+        What several views were in training, :class:`pipeline_lib.training.params.TargetParams`.
     target_layer : str or list of str
+    gallery_view : str or list of str
+        The view of the images that are searched; of several the mean.
     feature_scale : str
     """
 
@@ -57,8 +61,10 @@ class ModelCard:
     sfreq: float | None
     tmin: float
     whitening: str
-    target_view: str
+    target_view: str | list[str]
+    target_views: str
     target_layer: str | list[str]
+    gallery_view: str | list[str]
     feature_scale: str
 
     def training_row(self, subject: str) -> int | None:

@@ -158,7 +158,11 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
 @pytest.mark.parametrize(
     ("section", "change", "what", "says"),
     [
-        ("target", {"view": "blur"}, "target", "add it to features.views"),
+        ("target", {"view": "blur"}, "target", "target.view is 'blur', allowed: raw, vse; add it to features.views"),
+        ("target", {"view": ["raw", "blur"]}, "target", "target.view is 'blur', allowed: raw, vse; add"),
+        ("target", {"gallery_view": "blur"}, "target", "target.gallery_view is 'blur', allowed: raw, vse; add"),
+        ("target", {"layer": ["final", "mean-3"]}, "target", "target.layer is 'mean-3', allowed: final; add"),
+        ("target", {"views": "uncertainty"}, "section target", "needs two views at least in target.view"),
         ("vse", {"enabled": False}, "target", "vse.enabled is false"),
         ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
     ],

@@ -1,6 +1,6 @@
 """A made-up study whose responses are a noisy linear image of the features, small enough to fit in a second."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from pipeline_lib.common.stimulus_table import checked_table, write_stimulus_table
 from pipeline_lib.encoders.params import EncoderParams
-from pipeline_lib.features.bank import BankWriter
+from pipeline_lib.features.bank import BankWriter, open_bank
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.recordings.store import EpochsData, write_store
 from pipeline_lib.training.distributed import Processes
@@ -20,6 +20,7 @@ from pipeline_lib.training.run import RunInputs, build_model, open_data, prepare
 from pipeline_lib.training.settings import Settings
 
 N_TRAIN, N_TEST, N_CHANNELS, DIM = 60, 10, 12, 8
+VIEWS = ("sharp", "medium", "blurred")  # the clean features, and with some and more noise of their own
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,29 @@ def made_study(folder: Path, n_times: int = 1) -> Study:
     for seed, subject in enumerate(("sub-01", "sub-02")):
         write_subject(result.store(subject), features, seed=seed, n_times=n_times)
     return result
+
+
+@pytest.fixture(scope="session")
+def views_study(study, tmp_path_factory) -> Study:
+    """The study without time axis, with a bank of three views and two layers."""
+    path = tmp_path_factory.mktemp("views") / "features.h5"
+    write_views(study.features, path)
+    return replace(study, features=path)
+
+
+def write_views(source: Path, path: Path) -> None:
+    """Write a bank with a layer ``final`` and a layer ``early`` of each of the views, raw and text as in `source`."""
+    rng = np.random.default_rng(2)
+    with open_bank(source) as bank:
+        ids = bank.image_ids
+        features, text = bank.read("raw/final", ids), bank.read("text/final", ids)
+    with BankWriter(path, ids, dtype="float32", attributes={}) as writer:
+        writer.write("raw/final", features)
+        writer.write("text/final", text)
+        for noise, view in enumerate(VIEWS):
+            blurred = features + 0.3 * noise * rng.normal(size=features.shape)
+            writer.write(f"{view}/final", blurred)
+            writer.write(f"{view}/early", blurred[:, ::-1] + 1)
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from pipeline_lib.training.distributed import Processes
 from pipeline_lib.training.fingerprint import code_digest, fingerprint, key_of
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.run import train_run
-from tests.training.conftest import inputs_of, make_settings, trainer_of
+from tests.training.conftest import VIEWS, inputs_of, make_settings, trainer_of
 
 PARTS = {"parameters": "a", "data": "b", "code": "c", "machine": "d"}
+OFTEN = {"momentum": 0.3, "deviations": 0.5}
 SPR = {"enabled": True, "relative": True, "sigma_max": 0.1, "beta": 1.0}
 
 
@@ -83,6 +84,17 @@ def test_every_balancer_goes_on_as_if_nothing_had_been(study, params, settings, 
     assert_goes_on(study, params, tmp_path, interrupted, 3)
 
 
+@pytest.mark.parametrize("layer", ["final", ["early", "final"]])
+def test_the_choice_of_views_goes_on_as_if_nothing_had_been(
+    views_study, params, settings, tmp_path, interrupted, layer
+):
+    chosen = {"view": list(VIEWS), "views": "uncertainty", "layer": layer, "uncertainty": OFTEN}
+    params["target"].update(chosen)
+    resumed = assert_goes_on(views_study, params, tmp_path, interrupted, 6)
+    assert len(set(resumed.choice.view.tolist())) == 3
+    assert resumed.choice.seen.all()
+
+
 def assert_goes_on(study, params, tmp_path, interrupted, epoch):
     """Eight epochs, checkpoints after 2, 4 and 6, interrupted in an epoch: the state is that of eight epochs."""
     params["train"].update(epochs=8, checkpoint_every=2)
@@ -98,6 +110,7 @@ def assert_goes_on(study, params, tmp_path, interrupted, epoch):
     resumed = trainer_of(study, settings)
     resumed.fit("test", checkpoints)
     assert flat(resumed.state_dict()) == flat(plain.state_dict())
+    return resumed
 
 
 def test_a_run_killed_at_random_moments_writes_the_same_bytes(study, params, settings, tmp_path):

@@ -13,8 +13,8 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.training.distributed import Processes, join_processes
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
-from tests.training.conftest import inputs_of, make_settings
-from tests.training.two_processes import CPU, step
+from tests.training.conftest import VIEWS, inputs_of, make_settings
+from tests.training.two_processes import CPU, choice, step
 
 CASES = {
     "static": {"balancer": "static", "norms_every": 1},
@@ -25,7 +25,9 @@ CASES = {
     "uncertainty": {"balancer": "uncertainty"},
     "gradnorm": {"balancer": "gradnorm"},
     "concepts": {"balancer": "static", "positives": "concept"},
+    "views": {"balancer": "static"},
 }
+CHOSEN = {"view": list(VIEWS), "views": "uncertainty", "uncertainty": {"momentum": 0.3, "deviations": 0.5}}
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +44,18 @@ def cases(shipped_params):
             params["loss"][key] = params["loss"][key] | value if isinstance(value, dict) else value
         return params
 
-    return {name: case(changes) for name, changes in CASES.items()}
+    made = {name: case(changes) for name, changes in CASES.items()}
+    made["views"]["target"].update(CHOSEN)
+    return made
 
 
 @pytest.fixture(scope="module")
-def launched(study, cases, tmp_path_factory):
+def launched(views_study, cases, tmp_path_factory):
     """The folder in which two processes of torchrun worked, their results, and what they said."""
     folder = tmp_path_factory.mktemp("two")
-    shutil.copy(study.stimuli, folder / "stimuli.csv")
-    shutil.copy(study.features, folder / "features.h5")
-    shutil.copytree(study.epochs, folder / "epochs")
+    shutil.copy(views_study.stimuli, folder / "stimuli.csv")
+    shutil.copy(views_study.features, folder / "features.h5")
+    shutil.copytree(views_study.epochs, folder / "epochs")
     (folder / "cases.yaml").write_text(yaml.safe_dump(cases, sort_keys=False))
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [sys.executable, *launcher, "-m", "tests.training.two_processes", str(folder)]
@@ -65,13 +69,22 @@ def test_two_processes_really_ran(launched):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_losses_and_gradients_are_those_of_one_process(launched, study, cases, name):
-    two, one = launched[1][name], step(study, cases[name], Processes(CPU))
+def test_losses_and_gradients_are_those_of_one_process(launched, views_study, cases, name):
+    two, one = launched[1][name], step(views_study, cases[name], Processes(CPU))
     assert two["gradients"].keys() == one["gradients"].keys()
     for part in ("losses", "record", "gradients"):
         for key, expected in one[part].items():
             torch.testing.assert_close(two[part][key], expected, rtol=1e-5, atol=1e-6, msg=lambda m, k=key: f"{k}: {m}")
     assert two["valid"] == pytest.approx(one["valid"], rel=1e-5)
+
+
+def test_all_processes_choose_the_same_views_and_those_of_one_process(launched, views_study, cases):
+    first, second = launched[1]["choice"]
+    (alone,) = choice(views_study, cases["views"], Processes(CPU))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    torch.testing.assert_close(first["similarity"], alone["similarity"], rtol=1e-3, atol=1e-4)
+    assert (first["view"] == alone["view"]).float().mean() > 0.95
+    assert len(first["view"].unique()) == 3
 
 
 def test_only_the_first_process_writes_and_speaks(launched, study, cases, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.training.loop import build_optimizer
+from pipeline_lib.training.optimizer import build_optimizer
 from tests.training.conftest import make_settings, trainer_of
 
 

@@ -9,9 +9,10 @@ import torch
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.features.bank import BankWriter
+from pipeline_lib.recordings.stored_rows import StoredRows
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
-from tests.training.conftest import inputs_of, make_settings
+from tests.training.conftest import VIEWS, inputs_of, make_settings
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_missing_file_is_named(run, name):
 def test_another_format_is_refused(run):
     described = json.loads((run / "model.json").read_text())
     (run / "model.json").write_text(json.dumps({**described, "format": 99}))
-    with pytest.raises(InputError, match="not a model of format 1"):
+    with pytest.raises(InputError, match="not a model of format 2"):
         load_run(run)
 
 
@@ -78,11 +79,64 @@ def test_weights_of_another_shape_are_refused(run):
         load_run(run)
 
 
-def test_text_objectives_without_captions_are_refused_with_the_cure(run, study, settings, tmp_path, monkeypatch):
+@pytest.fixture
+def unread(monkeypatch):
+    """No response may be read."""
+    monkeypatch.setattr(StoredRows, "blocks", lambda _: pytest.fail("responses were read"))
+
+
+def test_text_objectives_without_captions_are_refused_before_responses_are_read(
+    study, settings, tmp_path, monkeypatch, unread
+):
     monkeypatch.setattr("pipeline_lib.training.targets.TEXT_DATASET", "text/none")
-    with pytest.raises(InputError, match=r"loss.objectives.*caption.source"):
+    with pytest.raises(InputError, match=r"loss.objectives: image-text, guidance needs.*caption.source"):
         train_run(inputs_of(study), settings, n_epochs=2, seed=0, out=tmp_path / "no-text")
     assert not (tmp_path / "no-text").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "says"),
+    [
+        ("loss", {"objectives": ["adapter-consistency"]}, "there is no adapter; set encoder.heads.text"),
+        ("target", {"view": "vse"}, "target.view is 'vse', allowed: raw; add it to features.views"),
+        ("target", {"view": ["raw", "vse"]}, "target.view is 'vse', allowed: raw; add it to features.views"),
+        ("target", {"gallery_view": "vse"}, "target.gallery_view is 'vse', allowed: raw; add it to features.views"),
+        ("target", {"gallery_view": "text"}, "target.gallery_view is 'text', allowed: raw; add"),
+        (
+            "target",
+            {"layer": "mean-3"},
+            "view raw: target.layer is 'mean-3', allowed: final; add it to features.layers",
+        ),
+        ("target", {"layer": ["final", "mean-3"]}, "target.layer is 'mean-3', allowed: final; add"),
+    ],
+)
+def test_what_the_bank_or_the_model_lacks_is_named_before_responses_are_read(
+    study, params, settings, tmp_path, unread, section, change, says
+):
+    params[section].update(change)
+    with pytest.raises(InputError, match=says):
+        train_run(inputs_of(study), make_settings(params), n_epochs=2, seed=0, out=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "searched"),
+    [
+        ({"view": "sharp"}, "sharp"),
+        ({"view": list(VIEWS)}, list(VIEWS)),
+        ({"view": list(VIEWS), "views": "uncertainty"}, "medium"),
+        ({"view": list(VIEWS[:2]), "views": "uncertainty"}, "medium"),
+        ({"view": list(VIEWS), "views": "uncertainty", "gallery_view": "raw"}, "raw"),
+    ],
+)
+def test_the_card_names_the_views_of_training_and_of_the_galleries(
+    views_study, params, settings, tmp_path, change, searched
+):
+    params["target"].update(change)
+    train_run(inputs_of(views_study), make_settings(params), n_epochs=1, seed=0, out=tmp_path / "run")
+    card = load_run(tmp_path / "run")[1]
+    assert (card.target_view, card.gallery_view) == (change["view"], searched)
+    assert card.target_views == change.get("views", "mean")
 
 
 def test_a_person_is_known_by_their_row_among_the_training_subjects(study, settings, tmp_path):

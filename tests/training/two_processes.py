@@ -1,4 +1,4 @@
-"""Run by test_distributed in each of several processes: gradients of one step, and a whole run.
+"""Run by test_distributed in each of several processes: gradients of one step, the choice of views, and a whole run.
 
 python -m torch.distributed.run --standalone --nproc_per_node 2 -m tests.training.two_processes FOLDER
 """
@@ -27,12 +27,20 @@ def step(study: Study, params: dict, processes: Processes) -> dict:
     return {"losses": losses, "record": record, "gradients": gradients, "valid": trainer.validate()}
 
 
+def choice(study: Study, params: dict, processes: Processes) -> list[dict]:
+    """After some epochs, the choice of views in each process."""
+    trainer = trainer_of(study, make_settings(params), processes=processes)
+    trainer.fit("test")
+    return processes.everyones(trainer.choice.state_dict())
+
+
 def main(folder: Path) -> None:
     """Read the cases, compute, and let the first process write the results."""
     study = Study(folder / "stimuli.csv", folder / "features.h5", folder / "epochs")
     cases = yaml.safe_load((folder / "cases.yaml").read_text())
     processes = join_processes(CPU)
     results = {name: step(study, params, processes) for name, params in cases.items()}
+    results["choice"] = choice(study, cases["views"], processes)
     results["processes"] = [dataclasses.asdict(found) for found in processes.everyones(processes)]
     if processes.first:
         torch.save(results, folder / "results.pt")
