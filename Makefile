@@ -11,7 +11,7 @@ repro: $(VENV)/installed
 	trialign results
 
 test: $(VENV)/installed
-	python -m pytest
+	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	ruff check .
