@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pipeline_lib.captioning.table import caption_table
 from pipeline_lib.common.errors import InputError
@@ -210,6 +211,17 @@ def test_an_image_that_does_not_decode_is_named(features, folder, table):
         path.write_bytes(whole[:200])
         with pytest.raises(InputError, match=path.name):
             features(views=["raw"])
+    finally:
+        path.write_bytes(whole)
+
+
+def test_an_image_too_narrow_for_a_square_is_named(features, folder, table):
+    path = folder / "images" / table.frame["file"][1]
+    whole = path.read_bytes()
+    try:
+        Image.new("RGB", (120_000, 1)).save(path)
+        with pytest.raises(InputError, match=f"{path.name}: 4800000 x 40 pixels are too many"):
+            features(views=["mosaic"])
     finally:
         path.write_bytes(whole)
 
