@@ -15,17 +15,20 @@ class CaptionParams(Section):
     Attributes
     ----------
     source : str
-        ``"blip2"`` describes the images, ``"label"`` fills the class name into ``prompts.label``, ``"file"`` takes the
-        user's own table, ``"none"`` makes no captions.
+        ``"blip2"`` describes the images, ``"label"`` fills the class name into a wording, ``"file"`` takes the user's
+        own table, ``"none"`` makes no captions.
     path : Path
         The model's folder, or the user's table.
     prompt : str
         A key of `prompts`, or any text of more than one word.
+    label_prompt : str
+        The same, for source ``"label"``.
     """
 
     source: Literal["blip2", "label", "none", "file"]
     path: Path
     prompt: str
+    label_prompt: str
     prompts: dict[str, str]
     max_new_tokens: int = Field(gt=0)
     batch_size: int = Field(gt=0)

@@ -46,8 +46,8 @@ def make_captions(params: CaptionParams, stimuli: StimulusTable, images: Path) -
 
 
 def label_captions(params: CaptionParams, stimuli: StimulusTable) -> CaptionTable:
-    """The class name in the wording ``prompts.label``: HMAVD's text, and a control for captions."""
-    wording = prompt_named("label", params.prompts, key="the wording of caption.source label")
+    """The class name in a wording of its own: HMAVD's and ATM's text, and a control for captions."""
+    wording = prompt_named(params.label_prompt, params.prompts, key="caption.label_prompt")
     texts = [filled(wording, concept) for concept in stimuli.frame["concept"]]
     return caption_table(stimuli.frame["image_id"], texts, source="label", prompts=wording)
 

@@ -47,7 +47,7 @@ CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier vers
     "weights": "*.safetensors",
 }
 PHANTOM_MODELS = Path("data/models/phantom")
-LISTS = ("phantoms", "subjects", "held_out", "seeds")
+LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
     is_phantom, look = bool(params["phantoms"]), partial(_image_text_model, layers=features.layers)
-    yield _finding("features.weights", lambda: _for_the_study(features.weights, is_phantom, look))
+    yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, look))
     if caption.source == "blip2":
         yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
     elif caption.source == "file":

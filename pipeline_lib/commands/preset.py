@@ -2,11 +2,11 @@
 
     dvc exp run $(trialign preset mcdb)
 
-A preset is a file in pipeline_lib/presets that holds only what differs from params.yaml as shipped and, for a study,
-what the preset of another one may have changed in the study and its preprocessing. Presets combine; where two set the
-same parameter, the later one counts. A list is written ``key=[a,b]``: DVC takes commas within brackets as one list,
-while a bare comma would mean a choice of experiments; bash and zsh leave the brackets of a substituted command alone,
-but brackets typed by hand need quotes in zsh.
+A preset is a file in pipeline_lib/presets that holds only what differs from params.yaml as shipped, or from another
+preset, its `base`; and, for a study, what the preset of another one may have changed in study, preprocessing and size
+of training. Presets combine; where two set the same parameter, the later one counts. A list is written
+``key=[a,b]``: DVC takes commas within brackets as one list, while a bare comma would mean a choice of experiments; bash
+and zsh leave the brackets of a substituted command alone, but brackets typed by hand need quotes in zsh.
 """
 
 import re
@@ -24,6 +24,7 @@ from pipeline_lib.common.params import read_params
 
 PRESETS = Path(__file__).parent.parent / "presets"
 PLAIN = re.compile(r"[\w./+:@-]+")
+NEEDED, OPTIONAL = ("why", "source", "set"), ("base", "published")
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,16 @@ def read_preset(name: str, folder: Path = PRESETS) -> Preset:
         raise bad_value("preset", name, preset_names(folder))
     path = folder / f"{name}.yaml"
     content = read_params(path)
-    if set(content) != {"why", "source", "set"} or not isinstance(content["set"] or {}, dict):
-        raise InputError(f"{path}: must hold the keys why, source and set (a mapping), holds {', '.join(content)}")
+    if not set(NEEDED) <= set(content) <= {*NEEDED, *OPTIONAL} or not isinstance(content["set"] or {}, dict):
+        raise InputError(
+            f"{path}: must hold the keys {', '.join(NEEDED)} and may hold {', '.join(OPTIONAL)}, holds "
+            f"{', '.join(content)}"
+        )
     values = flattened(content["set"] or {})
     for key, value in values.items():
         _check_plain(path, key, value)
-    return Preset(name, content["why"], content["source"], values)
+    below = read_preset(content["base"], folder).values if "base" in content else {}
+    return Preset(name, content["why"], content["source"], below | values)
 
 
 def as_options(chosen: Preset) -> str:

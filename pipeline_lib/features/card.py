@@ -74,7 +74,7 @@ def read_card(folder: Path) -> ModelCard:
     path = Path(folder) / CARD
     if not path.is_file():
         raise InputError(
-            f"features.weights: {folder} holds neither {CARD} nor features.npy; "
-            "put the model's folder there, or set features.weights to it"
+            f"features: {folder} holds neither {CARD} nor features.npy; put the model's folder there, or set "
+            "features.models and features.model to its parent and name"
         )
     return validated({"model": read_params(path)}, "model", ModelCard, where=str(path))

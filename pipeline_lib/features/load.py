@@ -6,16 +6,18 @@ import torch
 
 from pipeline_lib.features.card import read_card
 from pipeline_lib.features.models import ImageTextModel
+from pipeline_lib.features.roles import player_of
 
 
 def load_model(folder: Path, device: torch.device) -> ImageTextModel:
-    """Load the image-text model that the model.yaml in `folder` describes.
+    """Load the image-text model that the model.yaml in `folder` describes, or hands its role to.
 
     Raises
     ------
     InputError
         If model.yaml or the weights are missing or wrong; the message names the file and the cure.
     """
+    folder = player_of(folder)
     card = read_card(folder)
     if card.kind == "slip":
         from pipeline_lib.features.slip import load_slip

@@ -21,8 +21,8 @@ class FeaturesParams(Section):
     ----------
     model : str
         The model's role in the study (``"slip-b16"``); it names the feature file.
-    weights : Path
-        Folder with model.yaml and weights, or with the user's own features.npy and images.txt.
+    models : Path
+        One folder per role: model.yaml and weights, or the user's own features.npy and images.txt.
     views : tuple of {"raw", "vse", "blur-low", "blur-medium", "blur-high", "lowres", "mosaic", "noise"}
         The images as shown, weighted by their saliency (stored), or made while features are extracted.
     layers : tuple of str
@@ -37,7 +37,7 @@ class FeaturesParams(Section):
     """
 
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    weights: Path
+    models: Path
     views: Annotated[tuple[View, ...], Field(min_length=1)]
     layers: Annotated[tuple[str, ...], Field(min_length=1)]
     batch_size: int = Field(gt=0)
@@ -51,3 +51,8 @@ class FeaturesParams(Section):
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"named more than once: {listed(doubled)}")
         return names
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the role."""
+        return self.models / self.model

@@ -30,7 +30,7 @@ def supplied_source(params: FeaturesParams, stimuli: StimulusTable, *, captions:
         If another view or layer is asked for, there are captions (nothing can encode them), or the features are
         unusable or do not name every image of the study.
     """
-    where = f"features.weights {params.weights} holds ready features"
+    where = f"{params.weights} (features.models, features.model) holds ready features"
     if list(params.views) != ["raw"]:
         raise bad_value("features.views", list(params.views), "[raw]", where=where)
     if list(params.layers) != ["final"]:

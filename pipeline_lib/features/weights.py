@@ -41,7 +41,7 @@ def read_state_dict(path: Path) -> StateDict:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: the weights are missing; put the checkpoint there, or change features.weights")
+        raise InputError(f"{path}: the weights are missing; put the checkpoint there, or change features.model")
     checkpoint = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):

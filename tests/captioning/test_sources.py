@@ -42,7 +42,7 @@ def test_labels_are_worded_as_the_parameters_say(section, tmp_path):
 
 def test_labels_need_their_wording(section, params, tmp_path):
     del params["caption"]["prompts"]["label"]
-    with pytest.raises(InputError, match=r"wording of caption\.source label"):
+    with pytest.raises(InputError, match=r"caption\.label_prompt is 'label'"):
         make_captions(section(source="label"), TABLE, tmp_path)
 
 

@@ -39,7 +39,7 @@ def real(weights, params, tmp_path):
     """Parameters of a study that is no phantom, with weights of its own; gives the study's root."""
     (tmp_path / "data/models/phantom").rename(tmp_path / "weights")
     params.update(phantoms=[], subjects=["sub-01"], held_out=[])
-    params["features"]["weights"], params["caption"]["path"] = "weights/slip-b16", "weights/blip2"
+    params["features"]["models"], params["caption"]["path"] = "weights", "weights/blip2"
     params["evaluate"]["galleries"] = ["image"]
     params["study"].update(root="mine", images="mine", stimuli="mine/images.csv")
     (tmp_path / "mine" / "sub-01").mkdir(parents=True)
@@ -53,8 +53,8 @@ def test_the_shipped_parameters_are_good(checked, weights):
 
 def test_missing_weights_are_named(checked):
     bad = checked()
-    assert set(bad) == {"features.weights", "caption.path"}
-    assert "data/models/phantom/slip-b16 is missing" in bad["features.weights"]
+    assert set(bad) == {"features.model", "caption.path"}
+    assert "data/models/phantom/slip-b16 is missing" in bad["features.model"]
 
 
 def test_a_captioner_without_weights_is_named(checked, weights, tmp_path):
@@ -79,7 +79,7 @@ def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
     folder = tmp_path / "data/models/phantom/slip-b16"
     for path in folder.iterdir():
         path.unlink()
-    assert "model.yaml" in checked()["features.weights"]
+    assert "model.yaml" in checked()["features.model"]
 
 
 def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_path):
@@ -88,8 +88,7 @@ def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_pat
     write_slip(folder, slip_state())
     params["features"]["layers"] = ["final", "mean-0.75", "class-99"]
     assert (
-        "features.layers is 'class-99', allowed: final, class-1..class-2, mean-1..mean-2"
-        in checked()["features.weights"]
+        "features.layers is 'class-99', allowed: final, class-1..class-2, mean-1..mean-2" in checked()["features.model"]
     )
     params["features"]["layers"] = ["final", "mean-0.75"]
     assert checked() == {}
@@ -152,10 +151,10 @@ def test_the_phantoms_models_are_not_taken_for_real_ones(checked, real, params, 
     params.update(subjects=[])
     params["study"]["layout"] = "arrays"
     (tmp_path / "weights").rename(tmp_path / "data/models/phantom")
-    params["features"]["weights"] = "data/models/phantom/slip-b16"
+    params["features"]["models"] = "data/models/phantom"
     params["caption"]["path"] = "data/models/phantom/blip2"
     bad = checked()
-    assert set(bad) == {"features.weights", "caption.path"}
+    assert set(bad) == {"features.model", "caption.path"}
     assert all("drawn pictures" in say for say in bad.values())
 
 

@@ -12,17 +12,21 @@ from typer.testing import CliRunner
 from pipeline_lib.commands.check import SECTIONS
 from pipeline_lib.commands.main import build_app
 from pipeline_lib.commands.params_edit import edited_text, flattened, with_values
-from pipeline_lib.commands.preset import PRESETS, as_options, preset_names, read_preset
+from pipeline_lib.commands.preset import PRESETS, as_options, read_preset
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import validated
 from pipeline_lib.fetching.studies import STUDIES as STUDIES_TO_FETCH
+from tests.commands.shipped_presets import EVERY, STUDIES, SYSTEMS
 
-EVERY = preset_names()
-STUDIES = {"arrays", "bids", "phantom-meg", "things-eeg2", "things-eeg2-17", "things-meg"}
+SIZE_OF_TRAINING = ("train.epochs", "train.inter_epochs", "train.batch_size", "train.validation.size")
 
 
 def is_of_the_study(key):
-    return key.startswith(("study.", "preprocess.", "evaluate.galleries"))
+    return key.startswith(("study.", "preprocess.", "evaluate.galleries", *SIZE_OF_TRAINING))
+
+
+def own_content(name):
+    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -44,8 +48,12 @@ def run(*words):
 
 
 def test_what_ships():
-    wanted = {"phantom", "quick", "neuroalign", "neuroalign-no-dla", "neuroalign-no-sga", "neuroalign-no-vse"}
-    assert wanted | STUDIES | {"mcdb"} <= set(EVERY)
+    ablations = {f"neuroalign-no-{part}" for part in ("vse", "sga", "dla", "text")} | {"neuroalign-label"}
+    nice = {"nice", "nice-sa", "nice-ga", "nice-llm", "nice-llm-dla"}
+    hmavd = {f"hmavd{row}" for row in ("", "-17", "-sa", "-ga", "-text", "-text-adapter", "-no-adapter")}
+    others = {"neuroalign", "atm-s", "ubp", "bravl", "neurobridge", "shallow", "multilayer", "chance"}
+    assert ablations | nice | hmavd | others == SYSTEMS
+    assert STUDIES | {"phantom", "quick", "mcdb"} <= set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -80,14 +88,16 @@ def test_a_preset_says_why_in_a_line(name):
     assert "\n" not in chosen.why
 
 
-@pytest.mark.parametrize("name", [name for name in EVERY if name != "phantom"])
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in ("phantom", "neuroalign")])
 def test_a_preset_holds_only_what_differs(name, params):
-    shipped = flattened(params)
+    content = own_content(name)
+    below = read_preset(content["base"]).values if "base" in content else {}
+    before = flattened(with_values(params, below, where="params.yaml"))
     combined = {"neuroalign-no-dla": {"loss.static.weights"}, "mcdb": {"loss.mcdb.gamma"}, "arrays": {"subjects"}}
     kept = {"quick": set(), **combined}.get(name, set())
     if name in STUDIES:
         kept = kept | {key for other in STUDIES for key in read_preset(other).values if is_of_the_study(key)}
-    same = {key for key, value in read_preset(name).values.items() if shipped[key] == value}
+    same = {key for key, value in flattened(content["set"]).items() if before[key] == value}
     assert same <= kept
 
 
@@ -120,6 +130,24 @@ def test_the_phantom_is_the_way_back_from_every_study(params, params_file, name)
     assert yaml.safe_load(params_file.read_text()) != params
     run("phantom", "--write", "--params-file", params_file)
     assert yaml.safe_load(params_file.read_text()) == params
+
+
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_neuroalign_and_the_phantom_are_the_way_back_from_every_system(params, params_file, name):
+    for written in (name, "neuroalign", "phantom"):
+        run(written, "--write", "--params-file", params_file)
+    assert yaml.safe_load(params_file.read_text()) == params
+
+
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_a_system_leaves_the_study_alone_but_for_what_is_named(name):
+    # Else it could not follow the preset of any study.
+    asked = {"preprocess.picks", "preprocess.sfreq", "preprocess.crop.start", "preprocess.crop.stop"}
+    assert {key for key in read_preset(name).values if is_of_the_study(key)} <= asked | {"evaluate.galleries"}
+
+
+def test_a_preset_stands_on_its_base():
+    assert read_preset("nice-sa").values == read_preset("nice").values | {"encoder.name": "tsconv-sa"}
 
 
 def test_the_list_names_every_preset():
@@ -190,7 +218,7 @@ def test_refuses_a_preset_that_no_option_can_carry(tmp_path, value):
 
 def test_refuses_a_preset_of_another_form(tmp_path):
     (tmp_path / "odd.yaml").write_text("loss: {}\n")
-    with pytest.raises(InputError, match="must hold the keys why, source and set"):
+    with pytest.raises(InputError, match="must hold the keys why, source, set"):
         read_preset("odd", tmp_path)
 
 

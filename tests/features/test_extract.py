@@ -61,7 +61,7 @@ def features(params, view_params, folder, table):
     """The datasets of the study, by name, with changes of the section `features`."""
 
     def made(captions=NO_CAPTIONS, store=folder / "vse.zarr.zip", stimuli=table, **values):
-        params["features"].update({"weights": str(folder / "slip"), "device": "cpu", **values})
+        params["features"].update({"models": str(folder), "model": "slip", "device": "cpu", **values})
         section = validated(params, "features", FeaturesParams)
         source = model_source(
             section, stimuli, images=folder / "images", views=store, captions=captions, made_views=view_params
@@ -165,7 +165,7 @@ def test_raw_features_are_those_of_the_files_unnormalised(features, model, pictu
     np.testing.assert_allclose(made["raw/final"], model.encode_images(model.preprocess(pictures)), atol=1e-5)
     assert np.ptp(np.linalg.norm(made["raw/final"], axis=1)) > 1e-2
     assert attributes["normalization"] == "none"
-    assert attributes["model"] == "slip-b16"
+    assert attributes["model"] == "slip"
     assert "mean [0.485, 0.456, 0.406]" in attributes["preprocessing"]
 
 
@@ -186,7 +186,7 @@ def test_captions_are_joined_by_id(features, model, ids):
 
 def test_an_image_without_caption_is_named_before_anything_is_computed(features, ids):
     with pytest.raises(InputError, match=f"captions: 1 image ids are missing: {ids[5]}"):
-        features(caption_table(ids[:5], TEXTS[:5], source="blip2"), views=["raw"], weights="nowhere")
+        features(caption_table(ids[:5], TEXTS[:5], source="blip2"), views=["raw"], model="nowhere")
 
 
 def test_an_image_without_view_is_named(features, ids, tmp_path):

@@ -86,7 +86,7 @@ def test_names_are_needed(tmp_path):
 
 
 def source(params, folder, captions=NO_CAPTIONS, **values):
-    params["features"].update({"weights": str(folder), "views": ["raw"], **values})
+    params["features"].update({"models": str(folder.parent), "model": folder.name, "views": ["raw"], **values})
     return supplied_source(validated(params, "features", FeaturesParams), TABLE, captions=captions)
 
 
@@ -98,7 +98,7 @@ def test_they_are_the_raw_view_of_the_bank(tmp_path, params):
     assert start == 0
     assert name == "raw/final"
     assert np.array_equal(features, FEATURES)
-    assert made.attributes["model"] == "slip-b16"
+    assert made.attributes["model"] == tmp_path.name
 
 
 @pytest.mark.parametrize(

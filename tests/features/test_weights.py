@@ -104,5 +104,5 @@ def test_files_without_tensors(tmp_path, content):
 
 
 def test_a_missing_file_says_where_weights_are_set(tmp_path):
-    assert "the weights are missing; put the checkpoint there, or change features.weights" in refusal(tmp_path / "w.pt")
+    assert "the weights are missing; put the checkpoint there, or change features.model" in refusal(tmp_path / "w.pt")
     assert "the weights are missing" in refusal(tmp_path)

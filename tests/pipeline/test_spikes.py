@@ -48,7 +48,7 @@ def reproduce(project_root, folder, real_data, *, shuffled, seeds):
                 "images": "data/raw/spikes-v4/images/images_190923",
                 "stimuli": "data/raw/spikes-v4/monkey/trials.csv",
             },
-            "features": {"model": "mobilenet", "weights": "data/raw/spikes-v4/mobilenet"},
+            "features": {"model": "mobilenet", "models": "data/raw/spikes-v4"},
         }
     )
     project.run("dvc", "repro", "evaluate")

@@ -32,8 +32,8 @@ def folder(tmp_path_factory):
 def run(folder, params, tmp_path):
     """Run the stage with changes of its section and inputs; returns the output's path."""
 
-    def stage(store="vse.zarr.zip", captions="captions.csv", weights="slip", **values):
-        params["features"].update({"weights": str(folder / weights), "device": "cpu", **values})
+    def stage(store="vse.zarr.zip", captions="captions.csv", role="slip", **values):
+        params["features"].update({"models": str(folder), "model": role, "device": "cpu", **values})
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
         out = tmp_path / "out" / "slip-b16.h5"
         main(
@@ -56,7 +56,7 @@ def test_views_and_captions_become_one_bank(run, capsys):
         assert bank.read("text/final", bank.image_ids).shape == (6, 24)
         assert bank.attributes["captions"] == "label"
     assert capsys.readouterr().out == (
-        f"features: 6 images, slip-b16 (raw/final 24-d, vse/final 24-d, text/final 24-d) -> {out}\n"
+        f"features: 6 images, slip (raw/final 24-d, vse/final 24-d, text/final 24-d) -> {out}\n"
     )
 
 
@@ -83,7 +83,7 @@ def test_without_stored_views_no_store_is_needed(run):
 
 
 def test_ready_features_need_neither_model_nor_views(run):
-    with open_bank(run(weights="own", captions="none.csv", store="nowhere", views=["raw"])) as bank:
+    with open_bank(run(role="own", captions="none.csv", store="nowhere", views=["raw"])) as bank:
         assert bank.datasets() == ["raw/final"]
         assert np.array_equal(bank.read("raw/final", bank.image_ids), np.eye(6)[::-1])
 
@@ -94,8 +94,8 @@ def test_ready_features_need_neither_model_nor_views(run):
         ({"store": "empty.zarr.zip"}, r"empty\.zarr\.zip holds no views; set vse\.enabled to true"),
         ({"store": "gone.zarr.zip"}, r"gone\.zarr\.zip: no such file"),
         ({"captions": "gone.csv"}, r"gone\.csv: no such caption table; run 'dvc repro caption' first"),
-        ({"weights": "gone"}, r"features\.weights: .*gone holds neither model\.yaml nor features\.npy"),
-        ({"weights": "own", "views": ["raw"]}, r"set caption\.source to none"),
+        ({"role": "gone"}, r"features: .*gone holds neither model\.yaml nor features\.npy"),
+        ({"role": "own", "views": ["raw"]}, r"set caption\.source to none"),
         ({"layers": ["block-3"]}, r"features\.layers is 'block-3', allowed: final"),
         (
             {"layers": ["mean-3"]},

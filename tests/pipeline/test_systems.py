@@ -1,0 +1,26 @@
+"""Every system's preset trains and evaluates on a miniature study, and finds pictures it has never seen."""
+
+import pytest
+
+from tests.commands.shipped_presets import SYSTEMS
+from tests.pipeline.small_study import SmallStudy
+
+CERTAIN = 0.01
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, shipped_params, project_root):
+    return SmallStudy(tmp_path_factory.mktemp("systems"), shipped_params, project_root / "data/models/phantom")
+
+
+@pytest.mark.parametrize("name", sorted(SYSTEMS - {"chance"}))
+def test_a_system_is_above_chance(study, name):
+    found = study.metrics(name, study.of_system(name))["intra"]
+    first = next(iter(found.values()))
+    assert first["p"] < CERTAIN
+    assert first["top5"] > 2 * 5 / 20
+
+
+def test_shuffled_pairs_are_at_chance(study):
+    found = study.metrics("chance", study.of_system("chance"))["intra"]
+    assert next(iter(found.values()))["p"] > CERTAIN
