@@ -16,6 +16,7 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.features.supplied import is_supplied, supplied_source
+from pipeline_lib.stimuli.params import ViewsParams
 
 
 def main(
@@ -23,6 +24,7 @@ def main(
 ) -> None:
     """Write the feature bank of ``features.model`` to `out`."""
     params = load_section(params_file, "features", FeaturesParams)
+    made_views = load_section(params_file, "views", ViewsParams)
     table = read_stimulus_table(stimuli)
     spoken = read_captions(captions)
     if is_supplied(params.weights):
@@ -30,16 +32,17 @@ def main(
     else:
         from pipeline_lib.features.extract import model_source
 
-        source = model_source(params, table, images=images, views=views, captions=spoken)
-    image_ids, written = table.frame["image_id"].tolist(), []
+        source = model_source(params, table, images=images, views=views, captions=spoken, made_views=made_views)
+    image_ids, widths = table.frame["image_id"].tolist(), {}
     with (
         written_whole(out) as unfinished,
         BankWriter(unfinished, image_ids, dtype=params.dtype, attributes=source.attributes) as bank,
     ):
-        for name, features in source.datasets:
-            bank.write(name, features)
-            written.append(f"{name} {features.shape[1]}-d")
-    typer.echo(f"features: {len(table)} images, {params.model} ({', '.join(written)}) -> {out}")
+        for dataset, start, values in source.rows:
+            bank.write_rows(dataset, start, values)
+            widths[dataset] = values.shape[1]
+    written = ", ".join(f"{dataset} {width}-d" for dataset, width in widths.items())
+    typer.echo(f"features: {len(table)} images, {params.model} ({written}) -> {out}")
 
 
 if __name__ == "__main__":

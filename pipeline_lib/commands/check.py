@@ -1,7 +1,8 @@
 """`trialign check`: says in plain words what is wrong or missing before anything runs, and how to get it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.catalogue import read_catalogue
-from pipeline_lib.stimuli.params import VseParams
+from pipeline_lib.stimuli.params import ViewsParams, VseParams
 from pipeline_lib.training.params import TargetParams, TrainParams
 
 SECTIONS: dict[str, type[Section]] = {
@@ -30,6 +31,7 @@ SECTIONS: dict[str, type[Section]] = {
     "phantom_models": PhantomModelsParams,
     "preprocess": PreprocessParams,
     "vse": VseParams,
+    "views": ViewsParams,
     "caption": CaptionParams,
     "features": FeaturesParams,
     "target": TargetParams,
@@ -152,8 +154,8 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     """The image-text model, which is loaded to be sure, or supplied features, and what the captions come from."""
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
-    is_phantom = bool(params["phantoms"])
-    yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, _image_text_model))
+    is_phantom, look = bool(params["phantoms"]), partial(_image_text_model, layers=features.layers)
+    yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, look))
     if caption.source == "blip2":
         yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
     elif caption.source == "file":
@@ -191,7 +193,7 @@ def _for_the_study(folder: Path, is_phantom: bool, look: Callable[[Path], str]) 
     return look(folder)
 
 
-def _image_text_model(folder: Path) -> str:
+def _image_text_model(folder: Path, layers: Sequence[str]) -> str:
     from pipeline_lib.features.supplied import is_supplied
 
     _existing(folder, "README says where weights come from and what the folder holds")
@@ -201,7 +203,9 @@ def _image_text_model(folder: Path) -> str:
 
     from pipeline_lib.features.load import load_model
 
-    return f"{folder}: loads, {load_model(folder, torch.device('cpu')).dim} dimensions"
+    model = load_model(folder, torch.device("cpu"))
+    model.blocks.check(layers)
+    return f"{folder}: loads, {model.dim} dimensions"
 
 
 def _captioner(folder: Path) -> str:

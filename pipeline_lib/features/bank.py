@@ -3,6 +3,7 @@
     image_id        (n_images,)       utf-8
     raw/final       (n_images, dim)   float32 or float16
     vse/final       (n_images, dim)
+    vse/mean-0.75   (n_images, width) an intermediate layer, by the name that was asked for
     text/final      (n_images, dim)   features of the captions, where there are captions
 
 Row i of every dataset belongs to image_id[i]. The bytes depend on the content alone.
@@ -23,7 +24,7 @@ IMAGE_ID = "image_id"
 
 
 class BankWriter:
-    """Writes a bank dataset by dataset; a context manager.
+    """Writes a bank, whole datasets or some rows of them at a time; a context manager.
 
     Parameters
     ----------
@@ -45,15 +46,33 @@ class BankWriter:
         text = h5py.string_dtype("utf-8", max(map(len, encoded), default=1))
         self._file.create_dataset(IMAGE_ID, data=np.array(encoded, dtype=text), track_times=False)
         self._file.attrs.update(sorted(attributes.items()))
+        self._written: dict[str, np.ndarray] = {}
 
     def write(self, dataset: str, features: np.ndarray) -> None:
-        """Store one dataset.
+        """Store a whole dataset: :meth:`write_rows` of every row.
+
+        Raises
+        ------
+        ValueError
+            If there is not one row per image.
+        """
+        if features.ndim != 2 or len(features) != self._n_images:
+            raise ValueError(f"{dataset} must have shape ({self._n_images}, dim), got {features.shape}")
+        self.write_rows(dataset, 0, features)
+
+    def write_rows(self, dataset: str, start: int, features: np.ndarray) -> None:
+        """Store some rows of a dataset, which is created by its first rows.
+
+        Nothing is kept in memory. Into how many parts the rows are cut changes no byte of the file; the order in which
+        datasets are created does.
 
         Parameters
         ----------
         dataset : str
             ``"<view>/<layer>"``.
-        features : ndarray, shape (n_images, dim)
+        start : int
+            The first row.
+        features : ndarray, shape (n_rows, dim)
             Finite, and within the range of the stored type.
 
         Raises
@@ -61,20 +80,38 @@ class BankWriter:
         InputError
             If a feature is NaN or infinite, as it would be stored.
         ValueError
-            If there is not one row per image.
+            If the rows do not fit into the dataset.
         """
-        if features.ndim != 2 or len(features) != self._n_images:
-            raise ValueError(f"{dataset} must have shape ({self._n_images}, dim), got {features.shape}")
+        if features.ndim != 2 or not 0 <= start <= start + len(features) <= self._n_images:
+            place = f"{dataset}, {self._n_images} rows"
+            raise ValueError(f"{place}: features of shape {features.shape} do not fit from row {start} on")
+        stored = self._as_stored(dataset, start, features)
+        if dataset not in self._written:
+            shape = (self._n_images, features.shape[1])
+            self._file.create_dataset(dataset, shape=shape, dtype=self._dtype, track_times=False)
+            self._written[dataset] = np.zeros(self._n_images, dtype=bool)
+        if (width := self._file[dataset].shape[1]) != features.shape[1]:
+            raise ValueError(f"{dataset} is {width} wide, got rows that are {features.shape[1]} wide")
+        rows = slice(start, start + len(features))
+        self._file[dataset][rows] = stored
+        self._written[dataset][rows] = True
+
+    def _as_stored(self, dataset: str, start: int, features: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             stored = np.asarray(features, dtype=self._dtype)
         if not np.isfinite(stored).all():
-            row = int(np.flatnonzero(~np.isfinite(stored).all(axis=1))[0])
+            row = start + int(np.flatnonzero(~np.isfinite(stored).all(axis=1))[0])
             image_id = self._file[IMAGE_ID].asstr()[row]
             raise InputError(
                 f"{dataset}: features of image {image_id} are not finite as {self._dtype}; "
                 "check the weights, or set features.dtype to float32"
             )
-        self._file.create_dataset(dataset, data=stored, track_times=False)
+        return stored
+
+    def _check_complete(self) -> None:
+        for dataset, written in self._written.items():
+            if not written.all():
+                raise ValueError(f"{dataset}: {np.count_nonzero(~written)} rows were never written")
 
     def close(self) -> None:
         """Finish the file."""
@@ -85,6 +122,8 @@ class BankWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
+        if error is None:
+            self._check_complete()
 
 
 class FeatureBank:

@@ -1,6 +1,6 @@
-"""Features of images and captions, a batch at a time. They are stored as the projection gives them, not normalised."""
+"""Features of images and captions, a batch at a time. They are stored as the model gives them, not normalised."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,24 +8,29 @@ import numpy as np
 from pipeline_lib.captioning.table import CaptionTable
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.device import pick_device, use_threads
-from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.features.layers import FINAL, Blocks
 from pipeline_lib.features.load import load_model
-from pipeline_lib.features.models import FINAL, ImageTextModel
-from pipeline_lib.features.params import FeaturesParams, View
-from pipeline_lib.features.source import FeatureSource
-from pipeline_lib.stimuli.images import read_image
-from pipeline_lib.stimuli.views import open_views
-
-STORED_AT_ONCE = 64  # views read from the store in one go
+from pipeline_lib.features.models import ImageTextModel
+from pipeline_lib.features.params import FeaturesParams
+from pipeline_lib.features.shown import ShownImages
+from pipeline_lib.features.source import FeatureRows, FeatureSource
+from pipeline_lib.stimuli.made_views import MADE_VIEWS
+from pipeline_lib.stimuli.params import ViewsParams
 
 
 def model_source(
-    params: FeaturesParams, stimuli: StimulusTable, *, images: Path, views: Path, captions: CaptionTable
+    params: FeaturesParams,
+    stimuli: StimulusTable,
+    *,
+    images: Path,
+    views: Path,
+    captions: CaptionTable,
+    made_views: ViewsParams,
 ) -> FeatureSource:
-    """Prepare the features of a model: of every view that is asked for, and of the captions where there are any.
+    """Prepare the features of a model: of every view and layer asked for, and of the captions where there are any.
 
     Parameters
     ----------
@@ -39,6 +44,8 @@ def model_source(
         The view store; opened only if a stored view is asked for.
     captions : CaptionTable
         Without rows, no text features are made.
+    made_views : ViewsParams
+        Section `views`: how the views that are not stored are made.
 
     Raises
     ------
@@ -47,20 +54,15 @@ def model_source(
     """
     image_ids = stimuli.frame["image_id"].tolist()
     texts = captions.texts(image_ids) if len(captions) else []
-    if "vse" in params.views:
-        _check_store(views, image_ids)
     use_threads(params.threads)
     model = load_model(params.weights, pick_device(params.device, key="features.device"))
-    for layer in params.layers:
-        if layer not in model.layers:
-            raise bad_value("features.layers", layer, model.layers)
+    model.blocks.check(params.layers)
+    shown = ShownImages(model, params.views, stimuli, images=images, store=views, params=made_views)
 
-    def datasets() -> Iterator[tuple[str, np.ndarray]]:
-        for view in params.views:
-            shown = progress(_images(view, stimuli, images, views), total=len(stimuli), label=view, unit="image")
-            yield f"{view}/{FINAL}", image_features(model, shown, params.batch_size)
+    def rows() -> Iterator[FeatureRows]:
+        yield from image_features(model, shown, params.layers, params.batch_size)
         if texts:
-            yield f"text/{FINAL}", text_features(model, texts, params.batch_size)
+            yield FeatureRows(f"text/{FINAL}", 0, text_features(model, texts, params.batch_size))
 
     attributes = {
         "model": params.model,
@@ -68,26 +70,34 @@ def model_source(
         "normalization": "none",
         "preprocessing": str(model.settings),
         "captions": _described(captions),
+        **_layers_described(model.blocks, params.layers),
+        **_views_described(params.views, made_views),
     }
-    return FeatureSource(attributes, datasets())
+    return FeatureSource(attributes, rows())
 
 
-def image_features(model: ImageTextModel, images: Iterable[np.ndarray], batch_size: int) -> np.ndarray:
-    """Features of images in their shared space.
+def image_features(
+    model: ImageTextModel, shown: ShownImages, layers: Sequence[str], batch_size: int
+) -> Iterator[FeatureRows]:
+    """Features of images, all layers from one forward pass of each view.
 
     Parameters
     ----------
     model : ImageTextModel
-    images : iterable of ndarray of uint8, shape (height, width, 3)
-        RGB; asked for as they are needed.
+    shown : ShownImages
+        The images and their views.
+    layers : sequence of str
+        Of the image tower.
     batch_size : int
 
-    Returns
-    -------
-    ndarray of float32, shape (n_images, dim)
+    Yields
+    ------
+    FeatureRows
+        Of a batch, a view and a layer: float32, shape (n_images, dim).
     """
-    encoded = [model.encode_images(model.preprocess(batch)).numpy() for batch in batched(images, batch_size)]
-    return np.concatenate(encoded)
+    for view, start, pixels in shown.batches(batch_size):
+        for layer, features in model.encode_layers(pixels, layers).items():
+            yield FeatureRows(f"{view}/{layer}", start, features.numpy())
 
 
 def text_features(model: ImageTextModel, texts: Sequence[str], batch_size: int) -> np.ndarray:
@@ -103,24 +113,16 @@ def text_features(model: ImageTextModel, texts: Sequence[str], batch_size: int) 
     return encoded[rows_of(texts, unique, what="the captions")]
 
 
-def _images(view: View, stimuli: StimulusTable, images: Path, store: Path) -> Iterator[np.ndarray]:
-    if view == "raw":
-        for file in stimuli.frame["file"]:
-            yield read_image(images / file)
-        return
-    with open_views(store) as opened:
-        for image_ids in batched(stimuli.frame["image_id"], STORED_AT_ONCE):
-            yield from opened.read(image_ids)
-
-
-def _check_store(path: Path, image_ids: Sequence[str]) -> None:
-    with open_views(path) as opened:
-        if not opened.image_ids:
-            raise InputError(f"{path} holds no views; set vse.enabled to true, or take vse out of features.views")
-        rows_of(image_ids, opened.image_ids, what=str(path))
-
-
 def _described(captions: CaptionTable) -> str:
     if not len(captions):
         return "none"
     return " ".join(filter(None, captions.frame[["source", "model"]].iloc[0]))
+
+
+def _layers_described(blocks: Blocks, layers: Sequence[str]) -> dict[str, str]:
+    taken = [f"{layer} behind block {blocks.number(layer)}" for layer in layers if layer != FINAL]
+    return {"layers": f"{', '.join(taken)} of {len(blocks.modules)}, before the final norm"} if taken else {}
+
+
+def _views_described(views: Sequence[str], params: ViewsParams) -> dict[str, str]:
+    return {"views": params.model_dump_json()} if any(view in MADE_VIEWS for view in views) else {}

@@ -10,8 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pipeline_lib.features.card import ImageSettings
-
-FINAL = "final"
+from pipeline_lib.features.layers import FINAL, Blocks, blocks_of
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,14 @@ class ImageTextModel:
     device: torch.device
 
     @property
+    def blocks(self) -> Blocks:
+        """The blocks of the image tower, behind which intermediate layers are taken."""
+        return blocks_of(self.network)
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers whose features can be asked for; ``final`` is the shared space."""
-        return (FINAL,)
+        return self.blocks.names
 
     def preprocess(self, images: Sequence[np.ndarray]) -> Tensor:
         """Resize, crop and standardise images as the model saw them in training.
@@ -68,12 +72,37 @@ class ImageTextModel:
         )
         return torch.stack([transform(Image.fromarray(rgb)) for rgb in images])
 
-    @torch.inference_mode()
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Features of preprocessed images, shape (n_images, dim): the projection's output, not normalised."""
+        return self.encode_layers(pixels, [FINAL])[FINAL]
+
+    @torch.inference_mode()
+    def encode_layers(self, pixels: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Several layers of preprocessed images from one forward pass.
+
+        Parameters
+        ----------
+        pixels : Tensor, shape (n_images, 3, image_size, image_size)
+        layers : sequence of str
+            Names as :mod:`pipeline_lib.features.layers` has them.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (n_images, dim)
+            By the names asked for, in their order. Widths differ between ``final``, other layers and ``both``.
+
+        Raises
+        ------
+        InputError
+            If the model has no such layer.
+        """
+        blocks = self.blocks
+        blocks.check(layers)
         # TensorFloat-32 convolutions would make features of a GPU differ from those of a CPU by 1e-3.
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return self.network.encode_image(pixels.to(self.device)).cpu()
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        with exact, blocks.tapped(layers) as taken:
+            taken[FINAL] = self.network.encode_image(pixels.to(self.device))
+        return {layer: taken[layer].cpu() for layer in layers}
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:

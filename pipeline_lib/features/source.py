@@ -6,6 +6,23 @@ from typing import NamedTuple
 import numpy as np
 
 
+class FeatureRows(NamedTuple):
+    """Consecutive rows of one dataset.
+
+    Attributes
+    ----------
+    dataset : str
+        ``"<view>/<layer>"``.
+    start : int
+        The first row.
+    values : ndarray, shape (n_rows, dim)
+    """
+
+    dataset: str
+    start: int
+    values: np.ndarray
+
+
 class FeatureSource(NamedTuple):
     """Features that are ready to be computed: everything that can be checked beforehand has been.
 
@@ -13,9 +30,10 @@ class FeatureSource(NamedTuple):
     ----------
     attributes : mapping of str to str
         How the features are made, for the bank's header.
-    datasets : iterator of (str, ndarray)
-        Name (``"<view>/<layer>"``) and features, shape (n_images, dim), computed as they are asked for.
+    rows : iterator of FeatureRows
+        Computed as they are asked for, so that no more than a batch need lie in memory. Together they cover every row
+        of every dataset once.
     """
 
     attributes: Mapping[str, str]
-    datasets: Iterator[tuple[str, np.ndarray]]
+    rows: Iterator[FeatureRows]

@@ -10,7 +10,7 @@ from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.params import FeaturesParams
-from pipeline_lib.features.source import FeatureSource
+from pipeline_lib.features.source import FeatureRows, FeatureSource
 
 FEATURES, IMAGES = "features.npy", "images.txt"
 DATASET = "raw/final"
@@ -45,7 +45,7 @@ def supplied_source(params: FeaturesParams, stimuli: StimulusTable, *, captions:
         "preprocessing": "as supplied",
         "captions": "none",
     }
-    return FeatureSource(attributes, iter([(DATASET, features)]))
+    return FeatureSource(attributes, iter([FeatureRows(DATASET, 0, features)]))
 
 
 def read_supplied(folder: Path, stimuli: StimulusTable) -> np.ndarray:

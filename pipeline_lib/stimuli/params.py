@@ -1,13 +1,22 @@
-"""Section `vse` of params.yaml: how a picture becomes its saliency view."""
+"""Sections `vse` and `views` of params.yaml: how a picture becomes its saliency view, and its other views."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from pipeline_lib.common.params import Section
 
 Weight = Annotated[float, Field(allow_inf_nan=False)]
 Scale = Annotated[float, Field(gt=0, le=64)]
+
+
+def _odd(kernel: int) -> int:
+    if kernel % 2 == 0:
+        raise ValueError("a kernel has a middle: choose an odd number of pixels")
+    return kernel
+
+
+Kernel = Annotated[int, Field(ge=1, le=1023), AfterValidator(_odd)]
 
 
 class VseParams(Section):
@@ -48,3 +57,79 @@ class VseParams(Section):
     surround_sigma: float = Field(gt=0, le=16)
     surround_weight: float = Field(ge=0, le=10)
     gamma: float = Field(ge=0.1, le=10)
+
+
+class BlurKernels(Section):
+    """Width of the Gaussian kernel of each strength, in pixels, odd."""
+
+    low: Kernel
+    medium: Kernel
+    high: Kernel
+
+
+class BlurParams(Section):
+    """The foveal blur; the equation stands in :mod:`pipeline_lib.stimuli.foveal_blur`.
+
+    Attributes
+    ----------
+    kernels : BlurKernels
+        Of views blur-low, blur-medium and blur-high, for pictures of `views.size`.
+    peak : float
+        Share of the sharp picture in the middle; 0 blurs the whole picture alike.
+    falloff : float
+        How fast that share falls towards the corners.
+    """
+
+    kernels: BlurKernels
+    peak: float = Field(ge=0, le=1)
+    falloff: float = Field(ge=0, le=1000)
+
+
+class LowresParams(Section):
+    """View lowres: pixels of the picture in between."""
+
+    size: PositiveInt
+
+
+class MosaicParams(Section):
+    """View mosaic: pixels of a block's side."""
+
+    block: PositiveInt
+
+
+SmallerParams = LowresParams | MosaicParams
+
+
+class NoiseParams(Section):
+    """View noise: its standard deviation in grey levels (of 255), and the seed from which each image has its own."""
+
+    sigma: float = Field(ge=0, le=255)
+    seed: NonNegativeInt
+
+
+class ViewsParams(Section):
+    """Settings of the views that are made when features are extracted.
+
+    Attributes
+    ----------
+    size : int
+        Pixels after resize of the short side and centre crop, before a view is made.
+    blur : BlurParams
+    lowres : LowresParams
+    mosaic : MosaicParams
+    noise : NoiseParams
+    """
+
+    size: int = Field(ge=8, le=4096)
+    blur: BlurParams
+    lowres: LowresParams
+    mosaic: MosaicParams
+    noise: NoiseParams
+
+    @field_validator("lowres", "mosaic")
+    @classmethod
+    def _within_the_picture(cls, value: SmallerParams, info: ValidationInfo) -> SmallerParams:
+        size, pixels = info.data.get("size"), value.block if isinstance(value, MosaicParams) else value.size
+        if size is not None and pixels > size:
+            raise ValueError(f"{pixels} pixels are more than views.size, {size}")
+        return value

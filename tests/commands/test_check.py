@@ -6,6 +6,7 @@ import yaml
 
 from pipeline_lib.commands.check import all_findings, check, check_weights
 from pipeline_lib.common.errors import InputError
+from tests.features.tiny_models import slip_state, write_slip
 
 
 @pytest.fixture
@@ -79,6 +80,18 @@ def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
     for path in folder.iterdir():
         path.unlink()
     assert "model.yaml" in checked()["features.model"]
+
+
+def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_path):
+    folder = tmp_path / "data/models/phantom/slip-b16"
+    (folder / "features.npy").unlink()
+    write_slip(folder, slip_state())
+    params["features"]["layers"] = ["final", "mean-0.75", "class-99"]
+    assert (
+        "features.layers is 'class-99', allowed: final, class-1..class-2, mean-1..mean-2" in checked()["features.model"]
+    )
+    params["features"]["layers"] = ["final", "mean-0.75"]
+    assert checked() == {}
 
 
 def test_responses_without_a_table_of_trials_are_named(checked, real, params):

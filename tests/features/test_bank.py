@@ -55,6 +55,80 @@ def test_same_features_same_bytes_at_any_time(path, tmp_path):
     assert write(tmp_path / "again.h5").read_bytes() == path.read_bytes()
 
 
+def write_parts(path, cuts, *, names=("raw/final", "vse/final", "text/final")):
+    """The same bank, rows cut before `cuts`, the datasets taking turns."""
+    datasets = {"raw/final": RAW, "vse/final": RAW[::-1], "text/final": TEXT}
+    with BankWriter(path, IDS, dtype="float32", attributes=ATTRIBUTES) as bank:
+        for start, stop in zip([0, *cuts], [*cuts, 3], strict=True):
+            for name in names:
+                bank.write_rows(name, start, datasets[name][start:stop])
+    return path
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2], [1, 1]])
+def test_the_parts_in_which_rows_are_written_change_no_byte(path, tmp_path, cuts):
+    assert write_parts(tmp_path / "parts.h5", cuts).read_bytes() == path.read_bytes()
+
+
+def test_parts_of_large_datasets_are_the_same_bytes_too(tmp_path):
+    ids, rng = [f"image-{row:04d}" for row in range(500)], np.random.default_rng(0)
+    datasets = {f"raw/mean-{block}": rng.standard_normal((500, 300), dtype=np.float32) for block in range(4)}
+    for size in (500, 128, 7):
+        with BankWriter(tmp_path / f"{size}.h5", ids, dtype="float32", attributes={}) as bank:
+            for start in range(0, 500, size):
+                for name, features in datasets.items():
+                    bank.write_rows(name, start, features[start : start + size])
+    contents = {(tmp_path / f"{size}.h5").read_bytes() for size in (500, 128, 7)}
+    assert len(contents) == 1
+    with open_bank(tmp_path / "7.h5") as bank:
+        assert bank.datasets() == sorted(datasets)
+        assert all(np.array_equal(bank.read(name, ids), features) for name, features in datasets.items())
+
+
+def test_rows_that_were_never_written_are_noticed(tmp_path):
+    with (
+        pytest.raises(ValueError, match="vse/final: 2 rows were never written"),
+        BankWriter(tmp_path / "bank.h5", IDS, dtype="float32", attributes={}) as bank,
+    ):
+        bank.write("raw/final", RAW)
+        bank.write_rows("vse/final", 1, RAW[:1])
+
+
+def test_an_error_on_the_way_is_not_hidden_by_missing_rows(tmp_path):
+    with (
+        pytest.raises(InputError, match="the first problem"),
+        BankWriter(tmp_path / "bank.h5", IDS, dtype="float32", attributes={}) as bank,
+    ):
+        bank.write_rows("raw/final", 0, RAW[:1])
+        raise InputError("the first problem")
+
+
+@pytest.mark.parametrize(
+    ("start", "features", "message"),
+    [
+        (2, RAW[:2], r"raw/final, 3 rows: features of shape \(2, 2\) do not fit from row 2 on"),
+        (-1, RAW[:1], "do not fit from row -1 on"),
+        (0, RAW[0], r"shape \(2,\)"),
+        (1, TEXT[:1], "raw/final is 2 wide, got rows that are 4 wide"),
+    ],
+)
+def test_rows_that_do_not_fit(tmp_path, start, features, message):
+    with (
+        pytest.raises(ValueError, match=message),
+        BankWriter(tmp_path / "bank.h5", IDS, dtype="float32", attributes={}) as bank,
+    ):
+        bank.write_rows("raw/final", 0, RAW[:1])
+        bank.write_rows("raw/final", start, features)
+
+
+def test_a_part_that_is_not_finite_names_its_image(tmp_path):
+    with (
+        pytest.raises(InputError, match=f"raw/mean-1: features of image {IDS[2]} are not finite".replace('"', ".")),
+        BankWriter(tmp_path / "bank.h5", IDS, dtype="float32", attributes={}) as bank,
+    ):
+        bank.write_rows("raw/mean-1", 1, np.array([[1.0], [np.nan]]))
+
+
 def test_only_the_rows_and_layers_asked_for_are_loaded(path, monkeypatch):
     read, plain = [], h5py.Dataset.__getitem__
 

@@ -94,7 +94,8 @@ def test_they_are_the_raw_view_of_the_bank(tmp_path, params):
     assert not is_supplied(tmp_path)
     assert is_supplied(write(tmp_path, IDS))
     made = source(params, tmp_path)
-    ((name, features),) = made.datasets
+    ((name, start, features),) = made.rows
+    assert start == 0
     assert name == "raw/final"
     assert np.array_equal(features, FEATURES)
     assert made.attributes["model"] == tmp_path.name
@@ -105,7 +106,8 @@ def test_they_are_the_raw_view_of_the_bank(tmp_path, params):
     [
         ({"views": ["raw", "vse"]}, r"features\.views is \['raw', 'vse'\], allowed: \[raw\]"),
         ({"views": ["vse"]}, r"allowed: \[raw\]"),
-        ({"layers": ["final", "block-3"]}, r"features\.layers .*allowed: \[final\]"),
+        ({"views": ["raw", "blur-low"]}, r"allowed: \[raw\]"),
+        ({"layers": ["final", "mean-3"]}, r"features\.layers .*allowed: \[final\]"),
         ({"captions": caption_table(IDS, ["x"] * 6, source="label")}, r"set caption\.source to none"),
     ],
 )

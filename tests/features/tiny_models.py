@@ -110,6 +110,13 @@ def write_card(folder: Path, values: dict[str, Any]) -> Path:
 
 def plain_image_features(state: dict[str, Tensor], pixels: Tensor, *, heads: int) -> Tensor:
     """Class token of a pre-norm vision transformer, projected."""
+    x = plain_tokens(state, pixels, heads=heads, n_blocks=_n_blocks(state, "visual.blocks."))
+    state = {name: tensor.double() for name, tensor in state.items()}
+    return _norm(x, state["visual.norm.weight"], state["visual.norm.bias"], 1e-6)[:, 0] @ state["image_projection"]
+
+
+def plain_tokens(state: dict[str, Tensor], pixels: Tensor, *, heads: int, n_blocks: int) -> Tensor:
+    """Tokens of a pre-norm vision transformer behind its n-th block, the class token first."""
     state = {name: tensor.double() for name, tensor in state.items()}
     n, (width, _, patch, _) = len(pixels), state["visual.patch_embed.proj.weight"].shape
     side = pixels.shape[-1] // patch
@@ -117,7 +124,7 @@ def plain_image_features(state: dict[str, Tensor], pixels: Tensor, *, heads: int
     embedded = patches @ state["visual.patch_embed.proj.weight"].reshape(width, -1).T
     embedded = embedded + state["visual.patch_embed.proj.bias"]
     x = torch.cat([state["visual.cls_token"].expand(n, 1, width), embedded], dim=1) + state["visual.pos_embed"]
-    for place in range(_n_blocks(state, "visual.blocks.")):
+    for place in range(n_blocks):
         block = {key.removeprefix(f"visual.blocks.{place}."): value for key, value in state.items()}
         y = _norm(x, block["norm1.weight"], block["norm1.bias"], 1e-6)
         y = _attention(y, block["attn.qkv.weight"], block["attn.qkv.bias"], heads, causal=False)
@@ -128,7 +135,7 @@ def plain_image_features(state: dict[str, Tensor], pixels: Tensor, *, heads: int
         )
         y = 0.5 * y * (1 + torch.erf(y / 2**0.5))
         x = x + y @ block["mlp.fc2.weight"].T + block["mlp.fc2.bias"]
-    return _norm(x, state["visual.norm.weight"], state["visual.norm.bias"], 1e-6)[:, 0] @ state["image_projection"]
+    return x
 
 
 def plain_text_features(state: dict[str, Tensor], tokens: Tensor, *, heads: int) -> Tensor:

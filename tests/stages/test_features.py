@@ -60,6 +60,14 @@ def test_views_and_captions_become_one_bank(run, capsys):
     )
 
 
+def test_every_view_and_layer_asked_for_is_in_the_bank(run):
+    made, layers = ["raw", "blur-low", "noise"], ["final", "mean-0.5", "both-2"]
+    with open_bank(run(views=made, layers=layers, batch_size=4, store="nowhere")) as bank:
+        assert bank.datasets() == sorted([f"{view}/{layer}" for view in made for layer in layers] + ["text/final"])
+        assert bank.read("noise/both-2", bank.image_ids).shape == (6, 96)
+        assert np.abs(bank.read("raw/final", bank.image_ids) - bank.read("noise/final", bank.image_ids)).max() > 1e-3
+
+
 def test_same_input_same_bytes(run):
     assert run().read_bytes() == run().read_bytes()
 
@@ -89,6 +97,10 @@ def test_ready_features_need_neither_model_nor_views(run):
         ({"role": "gone"}, r"features: .*gone holds neither model\.yaml nor features\.npy"),
         ({"role": "own", "views": ["raw"]}, r"set caption\.source to none"),
         ({"layers": ["block-3"]}, r"features\.layers is 'block-3', allowed: final"),
+        (
+            {"layers": ["mean-3"]},
+            r"allowed: final, class-1\.\.class-2, .* or a fraction of the depth such as mean-0\.75",
+        ),
     ],
 )
 def test_nothing_is_left_after_an_error(run, tmp_path, inputs, message):

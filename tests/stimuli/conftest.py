@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline_lib.common.params import validated
-from pipeline_lib.stimuli.params import VseParams
+from pipeline_lib.stimuli.params import ViewsParams, VseParams
 
 
 @pytest.fixture
@@ -17,6 +17,16 @@ def vse_params(params) -> Callable[..., VseParams]:
 
     def make(**changes):
         return validated({"vse": params["vse"] | changes}, "vse", VseParams)
+
+    return make
+
+
+@pytest.fixture
+def view_params(params) -> Callable[..., ViewsParams]:
+    """The shipped settings of section `views`, with changes."""
+
+    def make(**changes):
+        return validated({"views": params["views"] | changes}, "views", ViewsParams)
 
     return make
 

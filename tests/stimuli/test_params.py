@@ -1,4 +1,4 @@
-"""Section `vse`: what is allowed, and how what is not is named."""
+"""Sections `vse` and `views`: what is allowed, and how what is not is named."""
 
 import pytest
 
@@ -43,3 +43,39 @@ def test_open_readings_are_allowed(vse_params, change):
 def test_what_is_not_allowed_is_named(vse_params, change, message):
     with pytest.raises(InputError, match=message):
         vse_params(**change)
+
+
+def blur(**changes):
+    return {"blur": {"kernels": {"low": 45, "medium": 51, "high": 57}, "peak": 0.5, "falloff": 3.0} | changes}
+
+
+def test_the_shipped_blur_is_that_of_ubp(view_params):
+    params = view_params()
+    assert params.size == 224
+    assert params.blur.model_dump() == blur()["blur"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 4}, r"views\.size is 4"),
+        (blur(kernels={"low": 44, "medium": 51, "high": 57}), r"views\.blur\.kernels\.low is 44.*an odd number"),
+        (blur(kernels={"low": -3, "medium": 51, "high": 57}), r"views\.blur\.kernels\.low is -3"),
+        (blur(kernels={"low": 45, "medium": 51}), r"views\.blur\.kernels\.high is missing"),
+        (blur(peak=1.5), r"views\.blur\.peak is 1\.5"),
+        (blur(peak=float("nan")), r"views\.blur\.peak is nan"),
+        (blur(falloff=-1), r"views\.blur\.falloff is -1"),
+        (blur(fallof=1), r"unknown parameter views\.blur\.fallof.*did you mean 'falloff'"),
+        ({"lowres": {"size": 0}}, r"views\.lowres\.size is 0"),
+        ({"lowres": {"size": 225}}, r"views\.lowres is .*225 pixels are more than views\.size, 224"),
+        ({"mosaic": {"block": 225}}, r"views\.mosaic is .*225 pixels are more than views\.size, 224"),
+        ({"mosaic": {"block": 2.5}}, r"views\.mosaic\.block is 2\.5"),
+        ({"noise": {"sigma": -1, "seed": 0}}, r"views\.noise\.sigma is -1"),
+        ({"noise": {"sigma": 1, "seed": -1}}, r"views\.noise\.seed is -1"),
+    ],
+    ids=str,
+)
+def test_a_view_that_cannot_be_made_is_named(view_params, change, message):
+    with pytest.raises(InputError, match=message) as caught:
+        view_params(**change)
+    assert "\n" not in str(caught.value)
