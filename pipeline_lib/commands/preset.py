@@ -10,7 +10,7 @@ but brackets typed by hand need quotes in zsh.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +18,14 @@ import typer
 import yaml
 
 from pipeline_lib.commands.params_edit import edited_text, flattened, with_values
+from pipeline_lib.commands.published import Figures, checked_figures
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.params import read_params
 
 PRESETS = Path(__file__).parent.parent / "presets"
 PLAIN = re.compile(r"[\w./+:@-]+")
+KEYS = {"why", "source", "set"}
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,16 @@ class Preset:
         Where its values come from.
     values : dict
         By dotted key of params.yaml.
+    published : mapping
+        What was published for it, as :func:`~pipeline_lib.commands.published.checked_figures` gives it. Defaults to
+        nothing.
     """
 
     name: str
     why: str
     source: str
     values: dict[str, Any]
+    published: Figures = field(default_factory=dict)
 
 
 def preset(
@@ -89,12 +95,16 @@ def read_preset(name: str, folder: Path = PRESETS) -> Preset:
         raise bad_value("preset", name, preset_names(folder))
     path = folder / f"{name}.yaml"
     content = read_params(path)
-    if set(content) != {"why", "source", "set"} or not isinstance(content["set"] or {}, dict):
-        raise InputError(f"{path}: must hold the keys why, source and set (a mapping), holds {', '.join(content)}")
+    if set(content) - {"published"} != KEYS or not isinstance(content["set"] or {}, dict):
+        raise InputError(
+            f"{path}: must hold the keys why, source and set (a mapping), and may hold published; "
+            f"holds {', '.join(content)}"
+        )
     values = flattened(content["set"] or {})
     for key, value in values.items():
         _check_plain(path, key, value)
-    return Preset(name, content["why"], content["source"], values)
+    figures = checked_figures(content["published"], path) if "published" in content else {}
+    return Preset(name, content["why"], content["source"], values, figures)
 
 
 def as_options(chosen: Preset) -> str:
