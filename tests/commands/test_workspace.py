@@ -1,13 +1,15 @@
 """What is promised of the workspace: what DVC writes is put right, whatever a killed run leaves; nothing else is."""
 
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline_lib.commands.experiments import Stop, run_logged
+from pipeline_lib.commands.experiments import Stop, noted_signals, run_logged
 from pipeline_lib.commands.workspace import check_committed, last_error, open_workspace, restore_files
 from pipeline_lib.common.errors import InputError
 from tests.commands.fake_project import shell, state
@@ -194,3 +196,24 @@ def test_a_command_is_heard_and_logged(tmp_path, capsys):
     code = run_logged([sys.executable, "-c", "print('heard'); exit(3)"], tmp_path / "some.log", Stop())
     assert code == 3
     assert capsys.readouterr().err == (tmp_path / "some.log").read_text() == "heard\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_noted_in_the_block_alone(number):
+    before = signal.getsignal(number)
+    with noted_signals() as stop:
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.signal == number.name
+    assert signal.getsignal(number) == before
+
+
+def test_what_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with noted_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.signal == ""
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
