@@ -12,6 +12,7 @@ import typer
 from pipeline_lib.common.cli import guarded
 
 COMMANDS = {
+    "bench-systems": "Run presets on a study and print one table, ours beside the published figures.",
     "check": "Validate params.yaml, data and weights, and say what is missing and how to get it.",
     "fetch": "Download a public study into the layout that study.layout expects, or list the studies.",
     "inspect": "What a study holds, and every defect, from tables and headers alone.",
@@ -49,6 +50,7 @@ def main() -> None:
 
 
 def _command(name: str) -> Callable[..., None]:
+    name = name.replace("-", "_")
     return getattr(import_module(f"pipeline_lib.commands.{name}"), name)
 
 

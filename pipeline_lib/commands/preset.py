@@ -10,7 +10,7 @@ and zsh leave the brackets of a substituted command alone, but brackets typed by
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ import typer
 import yaml
 
 from pipeline_lib.commands.params_edit import edited_text, flattened, with_values
+from pipeline_lib.commands.published import Figures, checked_figures
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.params import read_params
@@ -40,12 +41,16 @@ class Preset:
         Where its values come from.
     values : dict
         By dotted key of params.yaml.
+    published : mapping
+        What was published for it, as :func:`~pipeline_lib.commands.published.checked_figures` gives it. Defaults to
+        nothing.
     """
 
     name: str
     why: str
     source: str
     values: dict[str, Any]
+    published: Figures = field(default_factory=dict)
 
 
 def preset(
@@ -99,7 +104,8 @@ def read_preset(name: str, folder: Path = PRESETS) -> Preset:
     for key, value in values.items():
         _check_plain(path, key, value)
     below = read_preset(content["base"], folder).values if "base" in content else {}
-    return Preset(name, content["why"], content["source"], below | values)
+    figures = checked_figures(content["published"], path) if "published" in content else {}
+    return Preset(name, content["why"], content["source"], below | values, figures)
 
 
 def as_options(chosen: Preset) -> str:

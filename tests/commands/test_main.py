@@ -49,8 +49,8 @@ def test_help_names_every_command_and_loads_none_of_their_libraries():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_a_function_of_its_name(name):
-    module = importlib.import_module(f"pipeline_lib.commands.{name}")
-    command = getattr(module, name)
+    identifier = name.replace("-", "_")
+    command = getattr(importlib.import_module(f"pipeline_lib.commands.{identifier}"), identifier)
     assert inspect.signature(command).return_annotation in (None, "None")
     assert inspect.getdoc(command)
     build_app(name)
