@@ -7,6 +7,7 @@ duels with other classes the class wins, and by how far. With one example per it
 ``class-center`` makes examples of the other images of a concept, so many of each.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,7 +65,10 @@ class LatentClassifier(Matcher):
         from sklearn.svm import SVC
 
         machine = SVC(C=self.params.c, gamma=self.params.gamma, kernel="rbf", decision_function_shape="ovr")
-        machine.fit(examples, classes)
+        with warnings.catch_warnings():
+            # One or two examples per class are meant, and no regression.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            machine.fit(examples, classes)
         # One column per pair of classes lies beneath: 20,000 for 200.
         parts = np.array_split(queries, -(-len(queries) // JUDGED_AT_ONCE))
         found = np.concatenate([machine.decision_function(part) for part in parts])
