@@ -2,16 +2,15 @@
 
 Within a modality, I(z; x̂_m) is at least H(z) + E [log Q(z | x̂_m)] for any Q; the expectation is maximised.
 
-Between modalities, belonging together is to be worth more than not belonging together: log p(x) of what was recorded
-together, less log p(x′) of x′ in which some modalities are those of other items. The first is bounded from below by the
-ELBO, the second from above by the χ upper bound (CUBO) with K samples of q(z | x′),
+Between modalities, belonging together is to be worth more than not: what is maximised is log p(x) − log p(x′), for x′
+in which some modalities of x are those of other items. The first is bounded from below by the ELBO, the second from
+above by the χ upper bound (CUBO) with K samples of q(z | x′),
 
     log p(x′) ≤ ½ log 1/K Σ_k (p(x′, z_k) / q(z_k | x′))²,
 
-as in Shi, Paige, Torr and Siddharth (ICLR 2021). For each way c to exchange modalities, the items' evidences are
-averaged as numbers, not as logarithms, and then the logarithms over the ways:
-
-    1/C Σ_c log 1/N_c Σ_{j of c} p(x′_j).
+as in Shi, Paige, Torr and Siddharth (ICLR 2021). A reading: each item has one x′ per step, made in one of the 2^M − 2
+ways to exchange some modalities, but not all, drawn anew each time. The released code computes all ways in every step
+and takes the mean over them, which is the same on average.
 """
 
 import math
@@ -26,34 +25,6 @@ def chi_upper_bound(log_weights: Tensor) -> Tensor:
     return 0.5 * (torch.logsumexp(2 * log_weights, dim=0) - math.log(len(log_weights)))
 
 
-def contrast(bounds: Tensor, way: Tensor, counts: Tensor, n_ways: int) -> Tensor:
-    """The mean over ways of the log of the mean evidence.
-
-    Parameters
-    ----------
-    bounds : Tensor, shape (n_items,)
-        Of log p(x′) of each item.
-    way : Tensor of int, shape (n_items,)
-        How its modalities were exchanged.
-    counts : Tensor of bool, shape (n_items,)
-        Which items count.
-    n_ways : int
-        A way that no item took is left out.
-
-    Returns
-    -------
-    Tensor, shape ()
-        0 where no item counts at all.
-    """
-    chosen = counts & (way == torch.arange(n_ways, device=way.device)[:, None])
-    # Any number so low that it adds nothing; minus infinity would make the gradient of an empty way NaN.
-    lowest = torch.finfo(bounds.dtype).min / 4
-    n_items = chosen.sum(1)
-    means = torch.logsumexp(torch.where(chosen, bounds, lowest), dim=1) - n_items.clamp_min(1).log()
-    present = n_items > 0
-    return (means * present).sum() / present.sum().clamp_min(1)
-
-
 def exchanges(n_modalities: int) -> Tensor:
     """The ways to take some modalities, but not all, from other items; bool, shape (2^M − 2, n_modalities).
 
@@ -64,7 +35,7 @@ def exchanges(n_modalities: int) -> Tensor:
     return torch.tensor([[m in chosen for m in range(n_modalities)] for chosen in ways])
 
 
-def mismatches(image: Tensor, n_modalities: int) -> tuple[Tensor, Tensor, Tensor]:
+def mismatches(image: Tensor, n_modalities: int) -> tuple[Tensor, Tensor]:
     """For each item of a batch, draw a way and the items that its exchanged modalities come from.
 
     Torch's random generator of the items' device is used.
@@ -79,15 +50,12 @@ def mismatches(image: Tensor, n_modalities: int) -> tuple[Tensor, Tensor, Tensor
     -------
     source : Tensor of int, shape (n_modalities, n_items)
         The item that each modality is taken from: the item itself where it is kept.
-    way : Tensor of int, shape (n_items,)
-        Row of :func:`exchanges`.
     counts : Tensor of bool, shape (n_items,)
         False where an exchanged modality happens to be of the same image.
     """
     n_items, device = len(image), image.device
     ways = exchanges(n_modalities).to(device)
-    way = torch.randint(len(ways), (n_items,), device=device)
     others = torch.stack([torch.randperm(n_items, device=device) for _ in range(n_modalities)])
-    exchanged = ways[way].T
+    exchanged = ways[torch.randint(len(ways), (n_items,), device=device)].T
     source = torch.where(exchanged, others, torch.arange(n_items, device=device))
-    return source, way, ~(exchanged & (image[source] == image)).any(0)
+    return source, ~(exchanged & (image[source] == image)).any(0)

@@ -4,7 +4,7 @@ With λ's of section ``bravl``, the objectives are
 
     elbo                −E_q [Σ_m log p(x_m | z)] + β D
     intra-information   −λ_intra Σ_m E_q [log Q(z | x̂_m)]
-    inter-information   λ_inter (−ELBO with β = 1 + mean log evidence of mismatched items)
+    inter-information   λ_inter (−ELBO with β = 1 + log evidence of a mismatched item)
 
 (:mod:`pipeline_lib.objectives.elbo`, :mod:`pipeline_lib.objectives.mutual_information`), means over the batch. Equal
 weights of a static balancer give BraVL's sum.
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pipeline_lib.encoders.gaussians import Gaussian, mixture_of_products
 from pipeline_lib.objectives.elbo import joint_divergence, log_density, log_likelihood, standard_log_density
-from pipeline_lib.objectives.mutual_information import chi_upper_bound, contrast, exchanges, mismatches
+from pipeline_lib.objectives.mutual_information import chi_upper_bound, mismatches
 from pipeline_lib.objectives.normalize import Embeddings
 from pipeline_lib.training.bravl_model import BravlModel
 from pipeline_lib.training.data import TrainingData
@@ -57,8 +57,7 @@ def bravl_losses(
     losses = {"elbo": (model.beta * whole["divergence"] - whole["likelihood"]).mean()}
     losses["intra-information"] = -model.params.lambda_intra * whole["guess"].mean()
     if wants_contrast:
-        n_ways = len(exchanges(len(inputs)))
-        mismatched = contrast(whole["bound"], whole["way"], whole["counts"].bool(), n_ways)
+        mismatched = (whole["bound"] * whole["counts"]).sum() / whole["counts"].sum().clamp_min(1)
         losses["inter-information"] = model.params.lambda_inter * (negative + mismatched)
     return {name: losses[name] for name in settings.loss.objectives}, _embeddings(means)
 
@@ -76,15 +75,14 @@ def mismatched_evidence(model: BravlModel, inputs: Inputs, image: Tensor) -> dic
     Returns
     -------
     dict of str to Tensor, shape (n_items,)
-        ``bound``; ``way`` and ``counts`` as :func:`~pipeline_lib.objectives.mutual_information.mismatches` gives them,
-        the latter 0 or 1.
+        ``bound``, and ``counts``, 1 where the item is mismatched, else 0.
     """
-    source, way, counts = mismatches(image, len(inputs))
+    source, counts = mismatches(image, len(inputs))
     mixed = {name: inputs[name][rows] for name, rows in zip(inputs, source, strict=True)}
     q = _drawn(mixture_of_products(model.posteriors(mixed)))
     z = q.sample(torch.randn(model.params.contrast_samples, *q.mean.shape, device=image.device, dtype=q.mean.dtype))
     log_weights = _likelihood(model, mixed, z) + standard_log_density(z) - log_density(z, q)
-    return {"bound": chi_upper_bound(log_weights), "way": way, "counts": counts.long()}
+    return {"bound": chi_upper_bound(log_weights), "counts": counts.to(q.mean.dtype)}
 
 
 def validation_elbo(model: BravlModel, inputs: Inputs, noise: Tensor) -> Tensor:
