@@ -15,6 +15,7 @@ from pipeline_lib.common.stimulus_table import SPLITS
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.objectives.terms import NEED_TEXT
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
@@ -23,6 +24,7 @@ from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import ViewsParams, VseParams
+from pipeline_lib.training.bravl_params import BravlParams, check_bravl
 from pipeline_lib.training.params import TargetParams, TrainParams
 
 SECTIONS: dict[str, type[Section]] = {
@@ -37,6 +39,7 @@ SECTIONS: dict[str, type[Section]] = {
     "target": TargetParams,
     "encoder": EncoderParams,
     "loss": LossParams,
+    "bravl": BravlParams,
     "train": TrainParams,
     "evaluate": EvaluateParams,
 }
@@ -124,16 +127,22 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 
     def objectives() -> str:
         names = params["loss"]["objectives"]
-        if params["caption"]["source"] == "none" and set(names) - {"brain-image"}:
+        if params["caption"]["source"] == "none" and set(names) & set(NEED_TEXT):
             raise InputError(
                 f"loss.objectives are {listed(names)}, but caption.source is 'none'; keep brain-image alone, "
                 "or choose a caption source"
             )
         return listed(names)
 
+    def bravl() -> str:
+        names = ("bravl", "target", "encoder", "loss")
+        check_bravl(*(validated(params, name, SECTIONS[name]) for name in names))
+        return "trained in place of the contrastive model" if params["bravl"]["enabled"] else "not used"
+
     yield _finding("inter-subject folds", held_out)
     yield _finding("target", target)
     yield _finding("objectives", objectives)
+    yield _finding("bravl", bravl)
 
 
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:

@@ -57,8 +57,8 @@ def _named(picks: str | list[str], header: Header, where: str) -> list[str]:
     if picks == "visual-17":
         if kinds == {"meg"}:
             raise InputError(
-                f"{where}: preprocess.picks is visual-17, which are EEG channels, but the recording has MEG sensors alone; "
-                "set it to all"
+                f"{where}: preprocess.picks is visual-17, which are EEG channels, but the recording has MEG sensors "
+                "alone; set it to all"
             )
         return list(VISUAL_17)
     if isinstance(picks, list):

@@ -178,6 +178,7 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
         ("target", {"views": "uncertainty"}, "section target", "needs two views at least in target.view"),
         ("vse", {"enabled": False}, "target", "vse.enabled is false"),
         ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
+        ("bravl", {"enabled": True}, "bravl", "the preset bravl sets them"),
     ],
 )
 def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):
