@@ -140,7 +140,7 @@ def _validation_losses(
     noise = torch.randn(len(rows), n_components, latent_dim, generator=generator).to(rows.device)
     bounds, means = [], []
     for part, eps in zip(rows.split(VALIDATED_AT_ONCE), noise.split(VALIDATED_AT_ONCE), strict=True):
-        inputs = _inputs(model, data, part, None)
+        inputs = _inputs(model, data, part)
         with autocast(settings.train.precision, rows.device):
             bounds.append(validation_elbo(model, inputs, eps.transpose(0, 1)))
             means.append({name: expert.mean for name, expert in model.posteriors(inputs).items()})
@@ -148,7 +148,7 @@ def _validation_losses(
     return {"elbo": -torch.cat(bounds).mean()}, _embeddings(joined)
 
 
-def _inputs(model: BravlModel, data: TrainingData, rows: Tensor, view: Tensor | None) -> Inputs:
+def _inputs(model: BravlModel, data: TrainingData, rows: Tensor, view: Tensor | None = None) -> Inputs:
     features, items = data.features, data.item[rows]
     text = None if features.text is None else features.text[items].float()
     image = features.image_of(items, None if view is None else view[rows])
