@@ -62,7 +62,7 @@ class Captioner:
         # As pictures: an array of three rows would be taken for three channels.
         pictures = [Image.fromarray(image) for image in images]
         if not self.processor.chat_template:
-            return self.processor(images=pictures, text=list(prompts), padding=True, return_tensors="pt")
+            return blanks_first(self.processor(images=pictures, text=list(prompts), padding=True, return_tensors="pt"))
         return self.processor.apply_chat_template(
             [conversation(picture, prompt) for picture, prompt in zip(pictures, prompts, strict=True)],
             add_generation_prompt=True,
@@ -99,3 +99,16 @@ class Captioner:
         ends = [part.generation_config.eos_token_id for part in parts if hasattr(part, "generation_config")]
         listed = [end if isinstance(end, list) else [end] for end in ends]
         return {*self.processor.tokenizer.all_special_ids, *(end for found in listed for end in found)}
+
+
+def blanks_first(inputs: Any) -> Any:
+    """Move the padding of each row in front of everything else.
+
+    BLIP-2's processor pads the text and then puts the picture's tokens before it. A language model that counts the
+    steps from one token to another, such as Flan-T5, would then read a prompt otherwise in every batch.
+    """
+    tokens, mask = (inputs.get(name) for name in ("input_ids", "attention_mask"))
+    if tokens is not None and mask is not None and mask.shape == tokens.shape:
+        order = mask.argsort(dim=1, stable=True)
+        inputs["input_ids"], inputs["attention_mask"] = tokens.gather(1, order), mask.gather(1, order)
+    return inputs

@@ -95,12 +95,10 @@ def written(
         return captioner.write(inputs or prepared(captioner, part), [asked.request.image_id for asked in part])
 
     limit = BatchLimit(batch_size)
-    waiting = progress(requests, label="caption", unit="image")
-    decoded = worked_ahead(waiting, ask, ahead=batch_size)
-    waiting = worked_ahead(_batched(decoded, limit), prepare, ahead=1, threads=1)
-    for batch, inputs in waiting:
+    decoded = worked_ahead(progress(requests, label="caption", unit="image"), ask, ahead=batch_size)
+    for batch, inputs in worked_ahead(_batched(decoded, limit), prepare, ahead=1, threads=1):
         ready = [inputs]
-        del inputs
+        del inputs  # the only reference is taken below, so that what does not fit into memory is let go
         yield from limit.in_parts(batch, write)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers.utils import logging
 
 from pipeline_lib.captioning.captioner import Captioner
@@ -60,8 +60,7 @@ def load_captioner(
     quantized = dtype == "int8" and device != NOWHERE
     _check_int8(dtype)
     with _one_line_errors(folder):
-        # Padding on the right would put blanks between a short prompt and its continuation.
-        processor = AutoProcessor.from_pretrained(folder, backend=IMAGE_BACKEND, padding_side="left", **OFFLINE)
+        processor = _processor(folder)
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,
             use_safetensors=True,
@@ -80,6 +79,15 @@ def load_captioner(
     if dtype == "float32":
         torch.backends.cudnn.allow_tf32 = False  # else a GPU convolves with 10 bits, and captions depend on batches
     return Captioner(model.eval(), processor, decoding, computed_in(dtype))
+
+
+def _processor(folder: Path) -> Any:
+    # Padding on the right would put blanks between a short prompt and its continuation.
+    processor = AutoProcessor.from_pretrained(folder, padding_side="left", **OFFLINE)
+    if getattr(processor, "image_processor", None):
+        # By itself: AutoProcessor would ask the same of a video processor, which has no such form.
+        processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend=IMAGE_BACKEND, **OFFLINE)
+    return processor
 
 
 def computed_in(dtype: str) -> torch.dtype:

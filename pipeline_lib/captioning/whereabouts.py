@@ -6,7 +6,6 @@ and ``revision: ...`` (a commit, tag or branch).
 """
 
 import hashlib
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,16 +78,19 @@ def hub_name(path: Path) -> re.Match[str] | None:
 
 
 def fetched(name: str, revision: str) -> ModelFiles:
-    """A model of the hub, from its cache where the hub is out of reach; what is there is not fetched again."""
-    from huggingface_hub import snapshot_download
+    """A model of the hub, from its cache where the hub is out of reach; what is there is not fetched again.
+
+    Raises
+    ------
+    InputError
+        If the hub knows no such model, wants a login, or is out of reach while the cache does not have it.
+    """
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-    from huggingface_hub.utils import disable_progress_bars
 
-    disable_progress_bars()
     try:
         with space_needed(Path(HF_HUB_CACHE), "make room, or set HF_HOME to a folder on another disk"):
-            folder = snapshot_download(name, revision=revision, allow_patterns=list(FILES), etag_timeout=TIMEOUT)
+            folder = _snapshot(name, revision)
     except InputError:
         raise
     except GatedRepoError:
@@ -98,9 +100,29 @@ def fetched(name: str, revision: str) -> ModelFiles:
     except Exception:  # of the network, whose libraries raise what they like
         problem = _unreachable()
     else:
-        return ModelFiles(Path(folder), name, Path(folder).name)
+        return ModelFiles(folder, name, folder.name)
     at = "" if revision == "main" else f"@{revision}"
     raise InputError(f"caption.path: no folder {name}{at} here, and the hub gives no model of that name: {problem}")
+
+
+def _snapshot(name: str, revision: str) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    try:  # asked once: fetching tries again and again, for minutes, before it looks into the cache
+        revision = huggingface_hub.model_info(name, revision=revision, timeout=TIMEOUT).sha or revision
+        reachable = True
+    except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError):
+        raise
+    except Exception:
+        reachable = False
+    return Path(
+        huggingface_hub.snapshot_download(
+            name, revision=revision, allow_patterns=list(FILES), etag_timeout=TIMEOUT, local_files_only=not reachable
+        )
+    )
 
 
 def digest_of(folder: Path) -> str:
@@ -119,7 +141,9 @@ def file_digest(path: Path) -> str:
 
 
 def _unreachable() -> str:
-    if os.environ.get("HF_HUB_OFFLINE"):
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set and it is not in the cache; unset it, or copy the model's folder here"
     return (
         "the hub cannot be reached and it is not in the cache; fetch it where there is a network ('hf download') and "
