@@ -94,11 +94,12 @@ class Captioner:
         return Caption(self.processor.tokenizer.decode(written).strip(), len(written))
 
     def _unspoken(self) -> set[int]:
-        """Special tokens and the ends of a text."""
+        """Special tokens, the one that marks the image, and the ends of a text."""
         parts = [self.model, getattr(self.model, "language_model", None)]
         ends = [part.generation_config.eos_token_id for part in parts if hasattr(part, "generation_config")]
         listed = [end if isinstance(end, list) else [end] for end in ends]
-        return {*self.processor.tokenizer.all_special_ids, *(end for found in listed for end in found)}
+        image = getattr(self.model.config, "image_token_id", None)
+        return {*self.processor.tokenizer.all_special_ids, image, *(end for found in listed for end in found)}
 
 
 def blanks_first(inputs: Any) -> Any:

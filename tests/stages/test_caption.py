@@ -1,5 +1,7 @@
 """Stage `caption`: from pictures to a table, or to one line that says what is wrong."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -40,6 +42,7 @@ def test_every_image_gets_a_caption_in_table_order(run, capsys):
     table = read_captions(out).frame
     assert table["image_id"].tolist()[::5] == ["train/00000_thing/thing_00a", "test/00002_thing/thing_02b"]
     assert set(table["source"] + " " + table["model"]) == {"blip2 blip2"}
+    assert table["revision"].str.fullmatch("sha256:[0-9a-f]{16}").all()
     assert table["prompt"][0] == "Briefly describe the 'red star' in the images."
     assert table["text"].nunique() > 1
     assert (table["n_tokens"] > 0).all()
@@ -64,7 +67,8 @@ def test_none_writes_a_header(run, capsys):
     [
         ({"prompt": "D"}, r"caption\.prompt is 'D', allowed: A, B, C, label"),
         ({"path": "nowhere"}, "nowhere holds no model"),
-        ({"source": "llava"}, r"caption\.source is 'llava'"),
+        ({"source": "llava"}, r"model_type is 'blip-2', allowed: llava, .*set caption\.source to blip2"),
+        ({"source": "lava"}, "did you mean 'llava'"),
         ({"device": "cpuu"}, "did you mean 'cpu'"),
     ],
 )
@@ -72,6 +76,63 @@ def test_nothing_is_left_after_an_error(run, tmp_path, values, message):
     with pytest.raises(InputError, match=message):
         run(**values)
     assert not (tmp_path / "out").exists()
+
+
+def test_drawn_captions_are_the_same_in_any_batch(run):
+    drawn = {"sampling": {"enabled": True, "temperature": 1.5, "top_p": 0.9, "seed": 3}}
+    tables = {run(batch_size=size, **drawn).read_bytes() for size in (1, 4, 6)}
+    assert len(tables) == 1
+    assert tables != {run(sampling=drawn["sampling"] | {"enabled": False}).read_bytes()}
+
+
+def test_a_full_disk_is_one_line(run, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("stages.caption.write_captions", full)
+    with pytest.raises(InputError, match=r"captions\.csv: no space left on the device; make room and start again"):
+        run()
+
+
+LAUNCHERS = {
+    "accelerate": [
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_machines",
+        "1",
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        "0",
+    ],
+    "torchrun": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_make_the_same_bytes(run, folder, project_root, tmp_path, launcher):
+    one = run(prompt="C").read_bytes()
+    out = tmp_path / "two" / "captions.csv"
+    command = [
+        sys.executable,
+        *LAUNCHERS[launcher],
+        *(["--main_process_port", "0"] if launcher == "accelerate" else []),
+    ]
+    command += ["-m", "stages.caption", "--stimuli", folder / "stimuli.csv", "--images", folder / "images"]
+    command += ["--out", out, "--params-file", tmp_path / "params.yaml"]
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=project_root,
+        env=os.environ | {"ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert not done.returncode, done.stderr
+    assert done.stdout == f"caption: 6 captions, source blip2, 2 processes made 3 + 3 -> {out}\n"
+    assert out.read_bytes() == one
+    assert [path.name for path in out.parent.iterdir()] == ["captions.csv"]
 
 
 def test_from_the_command_line(folder, project_root, params, tmp_path):
