@@ -14,6 +14,9 @@ from stages.caption import main
 from tests.captioning.small_study import write_study
 from tests.captioning.tiny_blip2 import write_blip2
 
+ACCELERATE = "accelerate.commands.launch --multi_gpu --num_machines 1 --num_processes 2 --main_process_port 0"
+TORCHRUN = "torch.distributed.run --standalone --nproc_per_node 2"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -94,44 +97,32 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
         run()
 
 
-LAUNCHERS = {
-    "accelerate": [
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_machines",
-        "1",
-        "--num_processes",
-        "2",
-        "--main_process_port",
-        "0",
-    ],
-    "torchrun": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
-}
+@pytest.fixture
+def launched(run, folder, project_root, tmp_path):
+    """Run the stage with the last parameters in two processes; the output's path, and what was said."""
+
+    def stage(launcher, **values):
+        run(**values)
+        out = tmp_path / "two" / "captions.csv"
+        options = {"--stimuli": folder / "stimuli.csv", "--images": folder / "images", "--out": out}
+        options["--params-file"] = tmp_path / "params.yaml"
+        words = [str(word) for option in options.items() for word in option]
+        command = [sys.executable, "-m", *launcher.split(), "-m", "stages.caption", *words]
+        environment = os.environ | {"ACCELERATE_USE_CPU": "true"}
+        done = subprocess.run(
+            command, cwd=project_root, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert not done.returncode, done.stderr
+        return out, done
+
+    return stage
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_two_processes_make_the_same_bytes(run, folder, project_root, tmp_path, launcher):
-    one = run(prompt="C").read_bytes()
-    out = tmp_path / "two" / "captions.csv"
-    command = [
-        sys.executable,
-        *LAUNCHERS[launcher],
-        *(["--main_process_port", "0"] if launcher == "accelerate" else []),
-    ]
-    command += ["-m", "stages.caption", "--stimuli", folder / "stimuli.csv", "--images", folder / "images"]
-    command += ["--out", out, "--params-file", tmp_path / "params.yaml"]
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=project_root,
-        env=os.environ | {"ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert not done.returncode, done.stderr
+@pytest.mark.parametrize("launcher", [ACCELERATE, TORCHRUN], ids=["accelerate", "torchrun"])
+def test_two_processes_make_the_same_bytes(launched, run, launcher):
+    out, done = launched(launcher, prompt="C")
     assert done.stdout == f"caption: 6 captions, source blip2, 2 processes made 3 + 3 -> {out}\n"
-    assert out.read_bytes() == one
+    assert out.read_bytes() == run(prompt="C").read_bytes()
     assert [path.name for path in out.parent.iterdir()] == ["captions.csv"]
 
 
