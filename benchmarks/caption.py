@@ -149,7 +149,7 @@ def load(folder: Path, dtype: str, decoding: Any) -> Any:
 
 
 def write_model(folder: Path) -> Path:
-    """A BLIP-2 with pictures of 224 pixels and random weights, small enough for a CPU: 6 million parameters."""
+    """A BLIP-2 with pictures of 224 pixels and random weights, small enough for a CPU: 8 million parameters."""
     import torch
     from transformers import AutoProcessor, Blip2Config, Blip2ForConditionalGeneration
 

@@ -10,7 +10,8 @@ from PIL import Image
 from transformers import LogitsProcessorList
 
 from pipeline_lib.captioning.decoding import Decoding
-from pipeline_lib.captioning.families import UNREPEATED, conversation
+from pipeline_lib.captioning.families import UNPADDED, UNREPEATED, conversation
+from pipeline_lib.common.errors import InputError
 
 
 class Caption(NamedTuple):
@@ -62,7 +63,8 @@ class Captioner:
         # As pictures: an array of three rows would be taken for three channels.
         pictures = [Image.fromarray(image) for image in images]
         if not self.processor.chat_template:
-            return blanks_first(self.processor(images=pictures, text=list(prompts), padding=True, return_tensors="pt"))
+            inputs = self.processor(images=pictures, text=list(prompts), padding=True, return_tensors="pt")
+            return blanks_first(inputs, allowed=self.model.config.model_type not in UNPADDED)
         return self.processor.apply_chat_template(
             [conversation(picture, prompt) for picture, prompt in zip(pictures, prompts, strict=True)],
             add_generation_prompt=True,
@@ -81,7 +83,6 @@ class Captioner:
             max_new_tokens=self.decoding.max_new_tokens,
             do_sample=False,
             num_beams=1,
-            pad_token_id=self.processor.tokenizer.pad_token_id,
             logits_processor=LogitsProcessorList(self.decoding.chooser(keys)),
         )
         if not self.model.config.is_encoder_decoder:  # a decoder repeats the prompt before it goes on
@@ -102,14 +103,32 @@ class Captioner:
         return {*self.processor.tokenizer.all_special_ids, image, *(end for found in listed for end in found)}
 
 
-def blanks_first(inputs: Any) -> Any:
+def blanks_first(inputs: Any, *, allowed: bool = True) -> Any:
     """Move the padding of each row in front of everything else.
 
     BLIP-2's processor pads the text and then puts the picture's tokens before it. A language model that counts the
     steps from one token to another, such as Flan-T5, would then read a prompt otherwise in every batch.
+
+    Parameters
+    ----------
+    inputs : mapping
+        What a processor made.
+    allowed : bool
+        Whether the model knows what padding is.
+
+    Raises
+    ------
+    InputError
+        If it does not, and there is padding.
     """
     tokens, mask = (inputs.get(name) for name in ("input_ids", "attention_mask"))
-    if tokens is not None and mask is not None and mask.shape == tokens.shape:
-        order = mask.argsort(dim=1, stable=True)
-        inputs["input_ids"], inputs["attention_mask"] = tokens.gather(1, order), mask.gather(1, order)
+    if tokens is None or mask is None or mask.shape != tokens.shape or mask.all():
+        return inputs
+    if not allowed:
+        raise InputError(
+            "this model reads prompts of one length only; set caption.prompt to one without {concept}, or "
+            "caption.batch_size to 1"
+        )
+    order = mask.argsort(dim=1, stable=True)
+    inputs["input_ids"], inputs["attention_mask"] = tokens.gather(1, order), mask.gather(1, order)
     return inputs

@@ -112,6 +112,8 @@ def prepared(captioner: Captioner, asked: Sequence[Asked]) -> Any:
     """
     try:
         return captioner.prepare([item.picture for item in asked], [item.request.prompt for item in asked])
+    except InputError:
+        raise
     except Exception as error:  # processors raise what they like
         if is_exhaustion(error):
             raise

@@ -21,6 +21,8 @@ LLAVA_TEMPLATE = (
 )
 # BLIP takes the prompt's last token, its end mark, off before it goes on.
 UNREPEATED = {"blip": 1}
+# It also takes the first place of a prompt for its beginning, and counts places from there.
+UNPADDED = ("blip",)
 
 
 def check_model_type(model_type: Any, source: str, where: str) -> None:

@@ -57,6 +57,9 @@ def check_tokenizer(folder: Path, processor: Any, model: Any) -> None:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    for part in (model, getattr(model, "language_model", None), getattr(model, "text_decoder", None)):
+        if hasattr(part, "generation_config"):
+            part.generation_config.pad_token_id = tokenizer.pad_token_id
 
 
 def _complete(processor: Any, model: Any) -> None:

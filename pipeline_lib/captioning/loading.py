@@ -6,7 +6,7 @@ imported.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,8 @@ def _processor(folder: Path) -> Any:
     processor = AutoProcessor.from_pretrained(folder, padding_side="left", **OFFLINE)
     if getattr(processor, "image_processor", None):
         # By itself: AutoProcessor would ask the same of a video processor, which has no such form.
-        processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend=IMAGE_BACKEND, **OFFLINE)
+        with suppress(ValueError, ImportError):  # some models come without
+            processor.image_processor = AutoImageProcessor.from_pretrained(folder, backend=IMAGE_BACKEND, **OFFLINE)
     return processor
 
 

@@ -75,7 +75,7 @@ def write_llava(folder: Path) -> None:
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
     )
-    _write(LlavaForConditionalGeneration, config, processor, folder)
+    write_model(LlavaForConditionalGeneration, config, processor, folder)
 
 
 def write_qwen2_vl(folder: Path) -> None:
@@ -111,7 +111,7 @@ def write_qwen2_vl(folder: Path) -> None:
         vision_start_token_id=place("<|vision_start|>"),
         vision_end_token_id=place("<|vision_end|>"),
     )
-    _write(Qwen2VLForConditionalGeneration, config, processor, folder)
+    write_model(Qwen2VLForConditionalGeneration, config, processor, folder)
 
 
 def write_blip2_t5(folder: Path) -> None:
@@ -141,14 +141,15 @@ def write_blip2_t5(folder: Path) -> None:
         image_token_index=processor.tokenizer.convert_tokens_to_ids("<image>"),
         use_decoder_only_language_model=False,
     )
-    _write(Blip2ForConditionalGeneration, config, processor, folder)
+    write_model(Blip2ForConditionalGeneration, config, processor, folder)
 
 
 def _ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
     return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos")}
 
 
-def _write(kind: type[nn.Module], config: object, processor: object, folder: Path) -> None:
+def write_model(kind: type[nn.Module], config: object, processor: object, folder: Path) -> None:
+    """Write a model of random weights and its processor."""
     torch.manual_seed(0)
     model = kind(config)
     with torch.no_grad():

@@ -8,6 +8,7 @@ import sys
 import pytest
 import yaml
 
+from pipeline_lib.captioning.captioner import Captioner
 from pipeline_lib.captioning.table import read_captions
 from pipeline_lib.common.errors import InputError
 from stages.caption import main
@@ -97,33 +98,51 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
         run()
 
 
-@pytest.fixture
-def launched(run, folder, project_root, tmp_path):
-    """Run the stage with the last parameters in two processes; the output's path, and what was said."""
-
-    def stage(launcher, **values):
-        run(**values)
-        out = tmp_path / "two" / "captions.csv"
-        options = {"--stimuli": folder / "stimuli.csv", "--images": folder / "images", "--out": out}
-        options["--params-file"] = tmp_path / "params.yaml"
-        words = [str(word) for option in options.items() for word in option]
-        command = [sys.executable, "-m", *launcher.split(), "-m", "stages.caption", *words]
-        environment = os.environ | {"ACCELERATE_USE_CPU": "true"}
-        done = subprocess.run(
-            command, cwd=project_root, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert not done.returncode, done.stderr
-        return out, done
-
-    return stage
-
-
-@pytest.mark.parametrize("launcher", [ACCELERATE, TORCHRUN], ids=["accelerate", "torchrun"])
-def test_two_processes_make_the_same_bytes(launched, run, launcher):
-    out, done = launched(launcher, prompt="C")
+def test_two_processes_make_the_same_bytes(run, folder, project_root, tmp_path):
+    one = run(prompt="C").read_bytes()
+    done, out = in_two_processes(ACCELERATE, folder, project_root, tmp_path)
     assert done.stdout == f"caption: 6 captions, source blip2, 2 processes made 3 + 3 -> {out}\n"
-    assert out.read_bytes() == run(prompt="C").read_bytes()
+    assert out.read_bytes() == one
     assert [path.name for path in out.parent.iterdir()] == ["captions.csv"]
+
+
+def test_two_processes_go_on_with_what_one_has_left(run, folder, project_root, tmp_path, monkeypatch):
+    one = run(prompt="C", batch_size=2).read_bytes()
+    write, out = Captioner.write, tmp_path / "out" / "captions.csv"
+    out.unlink()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Captioner, "write", lambda *args: write(*args) if not list(kept(out)) else interrupt())
+        run(prompt="C", batch_size=2)
+    (tmp_path / "two").mkdir()
+    next(out.parent.iterdir()).rename(tmp_path / "two" / ".captions.csv.unfinished.caption")
+    done, out = in_two_processes(TORCHRUN, folder, project_root, tmp_path)
+    assert "2 of 6 captions are there already" in done.stderr
+    assert "2 processes made 2 + 2" in done.stdout
+    assert out.read_bytes() == one
+    assert [path.name for path in out.parent.iterdir()] == ["captions.csv"]
+
+
+def kept(out):
+    return out.parent.rglob("*.lines")
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def in_two_processes(launcher, folder, project_root, tmp_path):
+    """Run the stage with the last parameters in two processes; what was said, and the output's path."""
+    out = tmp_path / "two" / "captions.csv"
+    options = {"--stimuli": folder / "stimuli.csv", "--images": folder / "images", "--out": out}
+    options["--params-file"] = tmp_path / "params.yaml"
+    words = [str(word) for option in options.items() for word in option]
+    command = [sys.executable, "-m", *launcher.split(), "-m", "stages.caption", *words]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        command, cwd=project_root, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert not done.returncode, done.stderr
+    return done, out
 
 
 def test_from_the_command_line(folder, project_root, params, tmp_path):
