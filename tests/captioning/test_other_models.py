@@ -47,7 +47,8 @@ def git(tmp_path_factory):
     crop = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
     words = tokenizer("[CLS] $A")
     processor = GitProcessor(CLIPImageProcessor(size={"shortest_edge": IMAGE_SIZE}, crop_size=crop), words)
-    write_model(GitForCausalLM, GitConfig(vision_config=VISION, **TEXT, **IDS, vocab_size=len(words)), processor, folder)
+    config = GitConfig(vision_config=VISION, **TEXT, **IDS, vocab_size=len(words))
+    write_model(GitForCausalLM, config, processor, folder)
     return loaded(folder, source="model")
 
 
