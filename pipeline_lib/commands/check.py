@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline_lib.captioning.params import CaptionParams
+from pipeline_lib.captioning.params import MODEL_SOURCES, CaptionParams
+from pipeline_lib.captioning.prompts import prompt_named
+from pipeline_lib.captioning.whereabouts import CARD, hub_name
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.common.params import Section, load_names, read_params, validated
 from pipeline_lib.common.stimulus_table import SPLITS
@@ -42,12 +44,6 @@ SECTIONS: dict[str, type[Section]] = {
     "bravl": BravlParams,
     "train": TrainParams,
     "evaluate": EvaluateParams,
-}
-CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier versions preprocessor_config.json
-    "configuration": "config.json",
-    "processor": "*processor_config.json",
-    "tokenizer": "tokenizer.json",
-    "weights": "*.safetensors",
 }
 PHANTOM_MODELS = Path("data/models/phantom")
 LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")
@@ -165,8 +161,10 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     caption = CaptionParams.model_validate(params["caption"])
     is_phantom, look = bool(params["phantoms"]), partial(_image_text_model, layers=features.layers)
     yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, look))
-    if caption.source == "blip2":
-        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
+    if caption.source in MODEL_SOURCES:
+        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, lambda _: _captioner(caption)))
+    elif caption.source == "label":
+        yield _finding("caption.label_prompt", lambda: _label(caption))
     elif caption.source == "file":
         yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
 
@@ -217,13 +215,20 @@ def _image_text_model(folder: Path, layers: Sequence[str]) -> str:
     return f"{folder}: loads, {model.dim} dimensions"
 
 
-def _captioner(folder: Path) -> str:
-    _existing(folder, "README says where weights come from")
-    for what, pattern in CAPTIONER_FILES.items():
-        if not any(folder.glob(pattern)):
-            cure = "save model and processor with transformers' save_pretrained"
-            raise InputError(f"{folder}: no {what} ({pattern}); {cure}")
-    return str(folder)
+def _captioner(caption: CaptionParams) -> str:
+    if hub_name(caption.path):
+        raise InputError(
+            f"caption.path: {caption.path} is no folder here; if the hub has it, DVC still needs a file to depend on: "
+            f"write 'hub: NAME' and 'revision: main' into weights/captioner/{CARD}, and set caption.path to "
+            "weights/captioner"
+        )
+    from pipeline_lib.captioning.model_source import check_model
+
+    return check_model(caption)
+
+
+def _label(caption: CaptionParams) -> str:
+    return prompt_named(caption.label_prompt, caption.prompts, key="caption.label_prompt")
 
 
 def _existing(place: Path, cure: str) -> str:
