@@ -1,6 +1,7 @@
-"""How much longer a training step takes with each balancer than with static weights; encoder and losses are the same."""
+"""How much longer a training step takes with each balancer than with static weights, encoder and losses the same."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import torch
@@ -18,10 +19,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dla-heads": {"loss.balancer": "dla", "loss.dla.scope": "heads"},
     "mcdb+spr": {"loss.balancer": "mcdb", "loss.spr.enabled": True},
 }
+TURNS = {STATIC: 3, "dla": 2, "dla-heads": 2, "mcdb+spr": 2}
+"""In each round: what all are compared with, and those that have a bound to keep, are measured more often."""
 
 
-def overhead_figures(size: Size, names: Iterable[str], rounds: int, device: torch.device) -> dict[str, Any]:
+def overhead_figures(
+    size: Size, names: Iterable[str], rounds: int, device: torch.device, seconds: float = inf
+) -> dict[str, Any]:
     """Steps of NeuroAlign's three objectives, each with every balancer named, in turns.
+
+    Parameters
+    ----------
+    size : Size
+    names : iterable of str
+        Of :data:`VARIANTS`; static is measured in any case.
+    rounds : int
+    device : torch.device
+    seconds : float
+        After which no further round begins.
 
     Returns
     -------
@@ -30,7 +45,8 @@ def overhead_figures(size: Size, names: Iterable[str], rounds: int, device: torc
         were left out.
     """
     trainers, skipped = _trainers(size, names, device)
-    times = interleaved({name: step_of(trainer) for name, trainer in trainers.items()}, rounds)
+    steps = {name: step_of(trainer) for name, trainer in trainers.items()}
+    times = interleaved(steps, rounds, turns=TURNS, seconds=seconds)
     return {
         STATIC: times[STATIC].figures(),
         "overhead": {name: found.over(times[STATIC]) for name, found in times.items() if name != STATIC},

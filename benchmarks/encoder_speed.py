@@ -1,5 +1,6 @@
 """A training step with TSConv's published order of operations against ours, and whether both compute the same."""
 
+from math import inf
 from typing import Any
 
 import torch
@@ -16,11 +17,11 @@ BFLOAT16 = {"train.precision": "bfloat16", "train.data_dtype": "bfloat16"}
 NO_DROPOUT = {"encoder.dropout": 0.0, **{f"encoder.head_dropout.{name}": 0.0 for name in ("brain", "image", "text")}}
 
 
-def step_figures(size: Size, rounds: int, device: torch.device) -> dict[str, Any]:
+def step_figures(size: Size, rounds: int, device: torch.device, seconds: float = inf) -> dict[str, Any]:
     """Steps of one contrastive loss: plain, ours, and ours in bfloat16, in turns, and what is prepared once per run.
 
     A step is the trainer's: rows picked, forward through encoder and heads, InfoNCE, backward, AdamW. Ours starts from
-    prepared epochs, as in training; the plain order starts from the epochs.
+    prepared epochs, as in training; the plain order starts from the epochs. No round begins after `seconds`.
     """
     epochs = made_epochs(size, device)
     trainers = {
@@ -28,7 +29,7 @@ def step_figures(size: Size, rounds: int, device: torch.device) -> dict[str, Any
         "ours_float32": made_trainer(epochs, CONTRASTIVE),
         "ours_bfloat16": made_trainer(epochs, CONTRASTIVE | BFLOAT16),
     }
-    times = interleaved({name: step_of(trainer) for name, trainer in trainers.items()}, rounds)
+    times = interleaved({name: step_of(trainer) for name, trainer in trainers.items()}, rounds, seconds=seconds)
     plain = times["plain_float32"]
     return {
         **{name: found.figures() for name, found in times.items()},

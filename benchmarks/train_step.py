@@ -8,8 +8,10 @@ All times are medians of steps taken in turns, by the clock and, in case other p
 last line on standard output is all figures as one JSON object; what is being done goes to standard error.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,23 +39,26 @@ class Plan:
         The first is the one whose figures stand for all; outputs and gradients are compared at it.
     step_rounds, overhead_rounds : int
         How often each step is measured.
+    step_seconds, overhead_seconds : float
+        After which no further round begins.
     balancers : sequence of str
         Those measured.
-    full : Study
-        Of the run on a GPU.
     """
 
     sizes: Sequence[Size]
     step_rounds: int
     overhead_rounds: int
+    step_seconds: float = inf
+    overhead_seconds: float = inf
     balancers: Sequence[str] = tuple(VARIANTS)
-    full: Study = EEG
 
 
+CORES = len(os.sched_getaffinity(0))
+THREADS = sorted({1, min(2, CORES)}, reverse=True)
 BATCHES = ((63, 1000), (63, 256), (17, 1000), (17, 256), (271, 256))  # the plain order takes 20 MB per trial of 271
-QUICK = Plan([Size(63, 1000, threads=2)], step_rounds=3, overhead_rounds=3)
-FULL = Plan([Size(*batch, threads) for threads in (2, 1) for batch in BATCHES], step_rounds=5, overhead_rounds=15)
-ON_GPU = Plan([Size(*batch, threads=None) for batch in BATCHES], step_rounds=20, overhead_rounds=20)
+QUICK = Plan([Size(63, 1000, THREADS[0])], 3, 4, step_seconds=25, overhead_seconds=35)
+FULL = Plan([Size(*batch, threads) for threads in THREADS for batch in BATCHES], 5, 7)
+ON_GPU = Plan([Size(*batch, threads=None) for batch in BATCHES], 20, 10)
 
 
 def main(
@@ -80,7 +85,7 @@ def measured(quick: bool, scratch: Path | None) -> dict[str, Any]:
     figures = plan_figures(QUICK if quick else FULL, torch.device("cpu"))
     if not quick and torch.cuda.is_available():
         figures["gpu"] = {"name": torch.cuda.get_device_name(), **plan_figures(ON_GPU, torch.device("cuda"))}
-        figures["gpu"]["full_run"] = gpu_figures(ON_GPU.full, scratch)
+        figures["gpu"]["full_run"] = gpu_figures(EEG, scratch)
     return figures
 
 
@@ -93,8 +98,8 @@ def plan_figures(plan: Plan, device: "torch.device") -> dict[str, Any]:  # noqa:
         say(f"{size.batch} x {size.n_channels} x {size.n_times} on {device}, {size.threads} threads")
         if size.threads is not None:
             torch.set_num_threads(size.threads)
-        steps = step_figures(size, plan.step_rounds, device)
-        overhead = overhead_figures(size, plan.balancers, plan.overhead_rounds, device)
+        steps = step_figures(size, plan.step_rounds, device, plan.step_seconds)
+        overhead = overhead_figures(size, plan.balancers, plan.overhead_rounds, device, plan.overhead_seconds)
         rows.append({**asdict(size), "steps": steps, "balancers": overhead})
     say("comparing outputs and gradients")
     return {**_headline(rows[0], differences(plan.sizes[0], device)), "sizes": rows}
