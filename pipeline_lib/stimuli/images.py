@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
@@ -64,42 +64,6 @@ def read_image(path: Path) -> ndarray:
     return _decoded(path, lambda rgb: rgb)
 
 
-def check_pixels(width: int, height: int) -> None:
-    """Refuse a size that no picture has, with an :class:`InputError` that names no file."""
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{width} x {height} pixels are too many (at most {MAX_PIXELS}); shrink or crop the image")
-
-
-def _decoded(path: Path, finish: Callable[[ndarray], ndarray]) -> ndarray:
-    _hush_pillow()
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            check_pixels(*image.size)
-            with _turn(*image.size):
-                return finish(np.asarray(_as_rgb(_upright(image))))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
-        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
-
-
-def _hush_pillow() -> None:
-    """Pillow's warnings name no file: what it warns of is a picture all the same, or is refused here in one line."""
-    ignored = ("ignore", None, Warning, re.compile("PIL"), 0)
-    if ignored not in warnings.filters:  # adding it again would bring back what other libraries have said already
-        warnings.filterwarnings("ignore", module="PIL")
-
-
-def _turn(width: int, height: int) -> AbstractContextManager[object]:
-    return GIGANTIC_TURN if width * height > GIGANTIC_PIXELS else nullcontext()
-
-
 def resize_and_crop(rgb: ndarray, size: int | None) -> ndarray:
     """Resize the short side to `size` and cut the square in the middle.
 
@@ -123,14 +87,61 @@ def resize_and_crop(rgb: ndarray, size: int | None) -> ndarray:
     """
     if size is None or rgb.shape[:2] == (size, size):
         return rgb
-    height, width = rgb.shape[:2]
-    short = min(height, width)
-    new_height, new_width = (max(size, round(side * size / short)) for side in (height, width))
-    check_pixels(new_width, new_height)
-    method = cv2.INTER_AREA if size < short else cv2.INTER_LINEAR
+    new_height, new_width = resized_shape(rgb.shape, size)
+    method = cv2.INTER_AREA if size < min(rgb.shape[:2]) else cv2.INTER_LINEAR
     resized = cv2.resize(rgb, (new_width, new_height), interpolation=method)
     top, left = (new_height - size) // 2, (new_width - size) // 2
     return np.ascontiguousarray(resized[top : top + size, left : left + size])
+
+
+def resized_shape(shape: Sequence[int], size: int) -> tuple[int, int]:
+    """Height and width when the short side of an image of `shape` is brought to `size` pixels.
+
+    Raises
+    ------
+    InputError
+        If the picture is so narrow that its long side would become too large.
+    """
+    height, width = shape[:2]
+    short = min(height, width)
+    new_height, new_width = (max(size, round(side * size / short)) for side in (height, width))
+    _check_pixels(new_width, new_height)
+    return new_height, new_width
+
+
+def _decoded(path: Path, finish: Callable[[ndarray], ndarray]) -> ndarray:
+    _hush_pillow()
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _check_pixels(*image.size)
+            with _turn(*image.size):
+                return finish(np.asarray(_as_rgb(_upright(image))))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
+        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
+
+
+def _hush_pillow() -> None:
+    """Pillow's warnings name no file: what it warns of is a picture all the same, or is refused here in one line."""
+    ignored = ("ignore", None, Warning, re.compile("PIL"), 0)
+    if ignored not in warnings.filters:  # adding it again would bring back what other libraries have said already
+        warnings.filterwarnings("ignore", module="PIL")
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise InputError(f"{width} x {height} pixels are too many (at most {MAX_PIXELS}); shrink or crop the image")
+
+
+def _turn(width: int, height: int) -> AbstractContextManager[object]:
+    return GIGANTIC_TURN if width * height > GIGANTIC_PIXELS else nullcontext()
 
 
 def _upright(image: Image.Image) -> Image.Image:
