@@ -1,7 +1,7 @@
 """What the model is shown: the images of a study as each view has them, a batch at a time."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import RAW, STORED, View
-from pipeline_lib.stimuli.images import read_image, resize_and_crop
+from pipeline_lib.stimuli.images import read_image, resize_and_crop, resized_shape
 from pipeline_lib.stimuli.made_views import MADE_VIEWS, made_view
 from pipeline_lib.stimuli.params import ViewsParams
 from pipeline_lib.stimuli.views import Views, open_views
@@ -117,8 +117,13 @@ class ShownImages:
         if not needs_square and RAW not in self._views:
             return _Opened(image_id, None, None)
         rgb = read_image(file)
-        raw = self._model.preprocess([rgb]) if RAW in self._views else None
-        return _Opened(image_id, raw, _square(rgb, self._params.size, file) if needs_square else None)
+        with _naming(file):
+            raw = self._raw(rgb) if RAW in self._views else None
+            return _Opened(image_id, raw, resize_and_crop(rgb, self._params.size) if needs_square else None)
+
+    def _raw(self, rgb: np.ndarray) -> Tensor:
+        resized_shape(rgb.shape, self._model.settings.image_size)  # the model's own resizing would take any memory
+        return self._model.preprocess([rgb])
 
     def _pixels(self, view: View, opened: Sequence[_Opened], stored: Views | None) -> Tensor:
         if view == RAW:
@@ -129,9 +134,10 @@ class ShownImages:
         return self._model.preprocess(made)
 
 
-def _square(rgb: np.ndarray, size: int, file: Path) -> np.ndarray:
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
     try:
-        return resize_and_crop(rgb, size)
+        yield
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
