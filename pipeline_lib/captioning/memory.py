@@ -1,0 +1,82 @@
+"""Smaller batches where memory does not suffice, without losing what is done."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from pipeline_lib.common.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# torch raises plain RuntimeErrors where the CPU's memory, or that of a GPU library, is exhausted.
+SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Whether an error says that there is too little memory."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+
+
+class BatchLimit:
+    """How many items fit into memory at once: learned from failing.
+
+    Attributes
+    ----------
+    size : int
+        At most so many; halved when memory does not suffice, and never raised again.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def in_parts(
+        self, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]
+    ) -> Iterator[tuple[Sequence[Item], Result]]:
+        """Work on all items, as many at once as fit.
+
+        Yields
+        ------
+        items : sequence
+            A part of `items`, in order.
+        result
+            What `work` made of it, as soon as it is there.
+
+        Raises
+        ------
+        InputError
+            If one item alone does not fit.
+        """
+        start = 0
+        while start < len(items):
+            part = items[start : start + self.size]
+            try:
+                result = work(part)
+            except (RuntimeError, MemoryError) as error:
+                if not is_exhaustion(error):
+                    raise
+            else:
+                yield part, result
+                start += len(part)
+                continue
+            # Outside the except block: the error holds on to the tensors that did not fit.
+            self._halve(len(part))
+
+    def _halve(self, failed: int) -> None:
+        _release()
+        if failed == 1:
+            raise InputError(
+                "one image at a time does not fit into memory; set caption.dtype to bfloat16 or int8, or "
+                "caption.max_new_tokens lower, or take a smaller model"
+            )
+        self.size = failed // 2
+        print(f"trialign: out of memory with {failed} images at once, going on with {self.size}", file=sys.stderr)
+
+
+def _release() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
