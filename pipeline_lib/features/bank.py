@@ -183,6 +183,10 @@ class FeatureBank:
         """Names of all feature datasets, such as ``"raw/final"``, sorted."""
         return sorted(f"{view}/{layer}" for view in self._file if view != IMAGE_ID for layer in self._file[view])
 
+    def described(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Shape and type of each dataset, as stored; nothing of them is read."""
+        return {name: (self._file[name].shape, self._file[name].dtype) for name in self.datasets()}
+
     def read(self, name: str, image_ids: Sequence[str]) -> np.ndarray:
         """Features of `image_ids`, in the order asked for.
 

@@ -17,7 +17,7 @@ from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.card import read_card
 from pipeline_lib.features.computing import Job, compute, rows
 from pipeline_lib.features.layers import FINAL, Blocks
-from pipeline_lib.features.load import load_model
+from pipeline_lib.features.load import check_fit, load_model
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.features.parts import Parts
@@ -95,18 +95,6 @@ def model_source(
         **_views_described(params.views, made_views),
     }
     return FeatureSource(attributes, rows(job, parts, places), shares, parts.discard)
-
-
-def check_fit(model: ImageTextModel, layers: Sequence[str], *, has_captions: bool) -> None:
-    """Refuse layers that the model does not have, and captions that it cannot encode.
-
-    Raises
-    ------
-    InputError
-    """
-    model.blocks.check(layers)
-    if has_captions:
-        model.check_text()
 
 
 def made_of(params: FeaturesParams, model: ImageTextModel, made_views: ViewsParams) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pipeline_lib.common.space import space_needed
 from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.features.source import FeatureSource
 
-# HDF5 reports a full disk within a longer message, and on closing a file as another kind of error.
+# HDF5 reports a full disk within a longer message, and as one kind of error or another.
 FULL = ("errno = 28", "errno = 122", "No space left")
 
 
@@ -52,7 +52,7 @@ def write_bank(path: Path, image_ids: Sequence[str], source: FeatureSource, *, d
 def _full_disk_named() -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         if any(sign in str(error) for sign in FULL):
             raise OSError(errno.ENOSPC, "the disk is full") from None
         raise

@@ -1,6 +1,6 @@
 """From a folder of weights to a model, whatever format the weights have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,6 +21,18 @@ def load_model(folder: Path, device: torch.device) -> ImageTextModel:
     folder = player_of(folder)
     card = read_card(folder)
     return _loader(card.kind)(folder, card, device)
+
+
+def check_fit(model: ImageTextModel, layers: Sequence[str], *, has_captions: bool) -> None:
+    """Refuse layers that the model does not have, and captions that it cannot encode.
+
+    Raises
+    ------
+    InputError
+    """
+    model.blocks.check(layers)
+    if has_captions:
+        model.check_text()
 
 
 def _loader(kind: str) -> Callable[[Path, ModelCard, torch.device], ImageTextModel]:
