@@ -7,24 +7,18 @@ What is measured goes to standard output as one JSON object; what is being done,
 """
 
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
-from json import dumps
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 import yaml
 
+from benchmarks.processes import peak_memory, scratch_folder
+from benchmarks.reporting import ROOT, rounded, say, surroundings, write_figures
 from benchmarks.synthetic_subject import Size, write_subject, write_table
 from pipeline_lib.commands.params_edit import with_values
 from pipeline_lib.commands.preset import read_preset
@@ -33,7 +27,6 @@ from pipeline_lib.common.params import read_params
 from pipeline_lib.recordings.store import open_store
 from pipeline_lib.recordings.whitening import noise_covariance
 
-ROOT = Path(__file__).parent.parent
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "zarr")
 ROUNDS = 5
 QUICK = 20
@@ -49,22 +42,10 @@ def main(
     """Measure preprocessing on this machine."""
     full = Size()
     size = Size(full.train_images // QUICK // 2 * 2, full.test_images // QUICK) if quick else full
-    figures = {"benchmark": "preprocess", "quick": quick, **surroundings()}
+    figures = {"benchmark": "preprocess", "quick": quick, **surroundings(LIBRARIES)}
     figures["covariance"] = covariance_figures(1000 if quick else 4000)
     figures["subject"] = subject_figures(size, scratch)
-    if report and str(report) != "-":
-        report.write_text(dumps(figures, indent=2) + "\n", encoding="utf-8")
-    typer.echo(dumps(figures))
-
-
-def surroundings() -> dict[str, Any]:
-    """The machine, the versions, the date and the commit."""
-    return {
-        "machine": {"processors": len(os.sched_getaffinity(0)), "model": _processor(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": _commit(),
-    }
+    write_figures(figures, report)
 
 
 def covariance_figures(n_epochs: int) -> dict[str, Any]:
@@ -76,7 +57,7 @@ def covariance_figures(n_epochs: int) -> dict[str, Any]:
     """
     from threadpoolctl import threadpool_limits
 
-    _say(f"covariance of {n_epochs} epochs")
+    say(f"covariance of {n_epochs} epochs")
     epochs = correlated_epochs(n_epochs)
     images = np.arange(n_epochs) // 2
     seconds: dict[str, list[float]] = {"scikit_learn": [], "threads_1": [], "threads_2": []}
@@ -95,9 +76,9 @@ def covariance_figures(n_epochs: int) -> dict[str, Any]:
         "channels": epochs.shape[1],
         "samples": epochs.shape[2],
         "dtype": str(epochs.dtype),
-        "ms_per_epoch": {name: _rounded(value) for name, value in per_epoch.items()},
-        "times_faster": {name: _rounded(per_epoch["scikit_learn"] / per_epoch[name]) for name in list(per_epoch)[1:]},
-        "relative_difference": _rounded(float(np.max(np.abs(ours - expected) / np.outer(deviations, deviations)))),
+        "ms_per_epoch": {name: rounded(value) for name, value in per_epoch.items()},
+        "times_faster": {name: rounded(per_epoch["scikit_learn"] / per_epoch[name]) for name in list(per_epoch)[1:]},
+        "relative_difference": rounded(float(np.max(np.abs(ours - expected) / np.outer(deviations, deviations)))),
     }
 
 
@@ -125,11 +106,11 @@ def scikit_learn_covariance(x: np.ndarray) -> np.ndarray:
 
 def subject_figures(size: Size, scratch: Path | None) -> dict[str, Any]:
     """Write a subject, run the stage `preprocess` on it by itself, and read the training means of its store."""
-    with _scratch_folder(scratch) as folder:
-        _say(f"writing a subject of {size.train_trials} training and {size.test_trials} test trials to {folder}")
+    with scratch_folder(scratch) as folder:
+        say(f"writing a subject of {size.train_trials} training and {size.test_trials} test trials to {folder}")
         written: list[float] = []
         _timed(lambda: write_study(folder, size), written)
-        _say("preprocessing it")
+        say("preprocessing it")
         command = stage_command(folder)
         log: list[float] = []
         peak = _timed(lambda: peak_memory(command), log)
@@ -140,13 +121,13 @@ def subject_figures(size: Size, scratch: Path | None) -> dict[str, Any]:
         return {
             "train_trials": size.train_trials,
             "test_trials": size.test_trials,
-            "raw_gb": _rounded(_bytes_below(folder / "raw") / 1e9),
-            "writing_s": _rounded(written[0]),
-            "preprocess_s": _rounded(log[0]),
-            "preprocess_peak_gib": _rounded(peak / 2**30),
-            "store_gb": _rounded(store.stat().st_size / 1e9),
+            "raw_gb": rounded(_bytes_below(folder / "raw") / 1e9),
+            "writing_s": rounded(written[0]),
+            "preprocess_s": rounded(log[0]),
+            "preprocess_peak_gib": rounded(peak / 2**30),
+            "store_gb": rounded(store.stat().st_size / 1e9),
             "training_means": list(means.epochs.shape),
-            "reading_training_means_s": _rounded(read[0]),
+            "reading_training_means_s": rounded(read[0]),
         }
 
 
@@ -171,50 +152,11 @@ def stage_command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "stages.preprocess", *(str(word) for option in options.items() for word in option)]
 
 
-def peak_memory(command: list[str]) -> int:
-    """Run a command in the repository; the most memory in bytes that it ever held, as Linux counts it.
-
-    Raises
-    ------
-    CalledProcessError
-        If it fails.
-    """
-    process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, _high_water(process.pid))
-        time.sleep(0.05)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return peak
-
-
-def _high_water(process: int) -> int:
-    """The kernel keeps the maximum, so that no peak between two looks is lost."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
-        return 0
-    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(lines[0].split()[1]) * 1024 if lines else 0
-
-
 def _forget(file: Path) -> None:
     """Let the system forget what it has in memory of a file, so that reading it is reading the disk."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-@contextmanager
-def _scratch_folder(parent: Path | None) -> Iterator[Path]:
-    if parent:
-        parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix="trialign-benchmark-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def _timed(function: Callable[[], Any], seconds: list[float]) -> Any:
@@ -226,26 +168,6 @@ def _timed(function: Callable[[], Any], seconds: list[float]) -> Any:
 
 def _bytes_below(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or None
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
-def _say(what: str) -> None:
-    print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.outputs import written_whole
 
-COLUMNS = ("image_id", "source", "model", "prompt", "text", "n_tokens")
+COLUMNS = ("image_id", "source", "model", "revision", "prompt", "text", "n_tokens")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class CaptionTable:
     Attributes
     ----------
     frame : DataFrame
-        Columns ``image_id``, ``source`` (as in params.yaml), ``model`` (folder or file name, empty for labels),
-        ``prompt`` (as the model was asked, or the label's wording), ``text`` (without the prompt) and ``n_tokens``
-        (how many tokens the model wrote; 0 where no model was asked).
+        Columns ``image_id``, ``source`` (as in params.yaml), ``model`` (its name on the hub, or that of its folder or
+        the user's file; empty for labels), ``revision`` (the hub's commit or a digest of the folder; empty where no
+        model was asked), ``prompt`` (as the model was asked, or the label's wording), ``text`` (without the prompt)
+        and ``n_tokens`` (how many tokens the model wrote; 0 where no model was asked).
     where : str
         What to call the table in errors.
     """
@@ -52,6 +53,7 @@ def caption_table(
     *,
     source: str,
     model: str = "",
+    revision: str = "",
     prompts: Sequence[str] | str = "",
     n_tokens: Sequence[int] | int = 0,
 ) -> CaptionTable:
@@ -60,6 +62,7 @@ def caption_table(
         "image_id": list(image_ids),
         "source": source,
         "model": model,
+        "revision": revision,
         "prompt": prompts,
         "text": list(texts),
         "n_tokens": n_tokens,

@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline_lib.captioning.params import CaptionParams
+from pipeline_lib.captioning.params import MODEL_SOURCES, CaptionParams
+from pipeline_lib.captioning.prompts import prompt_named
+from pipeline_lib.captioning.whereabouts import CARD, hub_name
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.common.params import Section, load_names, read_params, validated
 from pipeline_lib.common.stimulus_table import SPLITS
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.objectives.terms import NEED_TEXT
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
@@ -23,6 +26,7 @@ from pipeline_lib.recordings.params import PreprocessParams, StudyParams
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import ViewsParams, VseParams
+from pipeline_lib.training.bravl_params import BravlParams, check_bravl
 from pipeline_lib.training.params import TargetParams, TrainParams
 
 SECTIONS: dict[str, type[Section]] = {
@@ -37,14 +41,9 @@ SECTIONS: dict[str, type[Section]] = {
     "target": TargetParams,
     "encoder": EncoderParams,
     "loss": LossParams,
+    "bravl": BravlParams,
     "train": TrainParams,
     "evaluate": EvaluateParams,
-}
-CAPTIONER_FILES = {  # transformers 5 writes processor_config.json, earlier versions preprocessor_config.json
-    "configuration": "config.json",
-    "processor": "*processor_config.json",
-    "tokenizer": "tokenizer.json",
-    "weights": "*.safetensors",
 }
 PHANTOM_MODELS = Path("data/models/phantom")
 LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")
@@ -124,16 +123,22 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
 
     def objectives() -> str:
         names = params["loss"]["objectives"]
-        if params["caption"]["source"] == "none" and set(names) - {"brain-image"}:
+        if params["caption"]["source"] == "none" and set(names) & set(NEED_TEXT):
             raise InputError(
                 f"loss.objectives are {listed(names)}, but caption.source is 'none'; keep brain-image alone, "
                 "or choose a caption source"
             )
         return listed(names)
 
+    def bravl() -> str:
+        names = ("bravl", "target", "encoder", "loss")
+        check_bravl(*(validated(params, name, SECTIONS[name]) for name in names))
+        return "trained in place of the contrastive model" if params["bravl"]["enabled"] else "not used"
+
     yield _finding("inter-subject folds", held_out)
     yield _finding("target", target)
     yield _finding("objectives", objectives)
+    yield _finding("bravl", bravl)
 
 
 def check_study(params: dict[str, Any]) -> Iterator[Finding]:
@@ -157,8 +162,10 @@ def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
     is_phantom = bool(params["phantoms"])
     look = partial(_features_model, features=features, has_captions=caption.source != "none")
     yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, look))
-    if caption.source == "blip2":
-        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, _captioner))
+    if caption.source in MODEL_SOURCES:
+        yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, lambda _: _captioner(caption)))
+    elif caption.source == "label":
+        yield _finding("caption.label_prompt", lambda: _label(caption))
     elif caption.source == "file":
         yield _finding("caption.path", lambda: _existing(caption.path, "set it to your caption table"))
 
@@ -209,13 +216,20 @@ def _features_model(folder: Path, features: FeaturesParams, has_captions: bool) 
     return f"{folder}: {model.name} loads, {model.dim} dimensions"
 
 
-def _captioner(folder: Path) -> str:
-    _existing(folder, "README says where weights come from")
-    for what, pattern in CAPTIONER_FILES.items():
-        if not any(folder.glob(pattern)):
-            cure = "save model and processor with transformers' save_pretrained"
-            raise InputError(f"{folder}: no {what} ({pattern}); {cure}")
-    return str(folder)
+def _captioner(caption: CaptionParams) -> str:
+    if hub_name(caption.path):
+        raise InputError(
+            f"caption.path: {caption.path} is no folder here; if the hub has it, DVC still needs a file to depend on: "
+            f"write 'hub: NAME' and 'revision: main' into weights/captioner/{CARD}, and set caption.path to "
+            "weights/captioner"
+        )
+    from pipeline_lib.captioning.model_source import check_model
+
+    return check_model(caption)
+
+
+def _label(caption: CaptionParams) -> str:
+    return prompt_named(caption.label_prompt, caption.prompts, key="caption.label_prompt")
 
 
 def _existing(place: Path, cure: str) -> str:

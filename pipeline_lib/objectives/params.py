@@ -22,7 +22,18 @@ from pipeline_lib.objectives.balancer_params import (
     Weight,
 )
 
-Objective = Literal["brain-image", "image-text", "guidance", "brain-text", "consistency", "adapter-consistency"]
+Objective = Literal[
+    "brain-image",
+    "image-text",
+    "guidance",
+    "brain-text",
+    "consistency",
+    "adapter-consistency",
+    "elbo",
+    "intra-information",
+    "inter-information",
+]
+BRAVL_OBJECTIVES: tuple[Objective, ...] = ("elbo", "intra-information", "inter-information")
 
 
 class SgaParams(Section):
@@ -45,7 +56,8 @@ class LossParams(Section):
     Attributes
     ----------
     objectives : list of Objective
-        At least one, none twice; :func:`pipeline_lib.objectives.terms.objective_terms` says what each is.
+        At least one, none twice; :func:`pipeline_lib.objectives.terms.objective_terms` says what each is,
+        and :mod:`pipeline_lib.training.bravl_losses` what BraVL's are.
     balancer : BalancerName
         The names in :data:`pipeline_lib.balancing.build.BALANCERS`.
     temperature : float

@@ -36,8 +36,8 @@ def resolve_picks(picks: str | list[str], exclude: list[str], header: Header, *,
     Raises
     ------
     InputError
-        If there are EEG and MEG channels and `picks` does not choose, none is known or left, or an excluded one is not
-        there.
+        If there are EEG and MEG channels and `picks` does not choose, it chooses EEG channels of an MEG recording, none
+        is known or left, or an excluded one is not there.
     """
     if not header.ch_names:
         raise InputError(f"{where}: neither the signal nor a channels.tsv names channels; get the signal's content")
@@ -53,11 +53,16 @@ def resolve_picks(picks: str | list[str], exclude: list[str], header: Header, *,
 
 
 def _named(picks: str | list[str], header: Header, where: str) -> list[str]:
+    kinds = {"meg" if kind in MEG_TYPES else "eeg" for kind in header.ch_types}
     if picks == "visual-17":
+        if kinds == {"meg"}:
+            raise InputError(
+                f"{where}: preprocess.picks is visual-17, which are EEG channels, but the recording has MEG sensors "
+                "alone; set it to all"
+            )
         return list(VISUAL_17)
     if isinstance(picks, list):
         return list(picks)
-    kinds = {"meg" if kind in MEG_TYPES else "eeg" for kind in header.ch_types}
     if picks == "all" and len(kinds) > 1:
         raise InputError(f"{where}: holds EEG and MEG channels; set preprocess.picks to eeg or meg")
     typed = zip(header.ch_names, header.ch_types, strict=True)

@@ -13,12 +13,12 @@ from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.bank import FeatureBank, open_bank
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.recordings.store import EpochsStore, open_store
-from pipeline_lib.retrieval.galleries import Targets, build_gallery
-from pipeline_lib.retrieval.metrics import cosine_similarity
+from pipeline_lib.retrieval.galleries import Targets
+from pipeline_lib.retrieval.matchers import matcher_of
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.report import about_lines
 from pipeline_lib.retrieval.summaries import FROM_BRAIN, Result, both_directions
-from pipeline_lib.training.model import AlignmentModel
+from pipeline_lib.training.base import Model
 from pipeline_lib.training.run_folder import ModelCard, load_run
 from pipeline_lib.training.targets import TEXT_DATASET, read_target
 
@@ -102,7 +102,8 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
     """
     with open_bank(inputs.features) as bank:
         for (protocol, subject, seed), folder in zip(declared.runs(), declared.folders(inputs.runs), strict=True):
-            model, card, _ = load_run(folder)
+            model, card, trained_with = load_run(folder)
+            matcher = matcher_of(card, trained_with)
             store_path = inputs.epochs / f"{subject}.zarr.zip"
             store = open_store(store_path)
             check_sensors(card, store, store_path)
@@ -113,10 +114,9 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
             targets = embed_targets(model, card, bank, inputs.table, image_ids, known)
             asked = rows_of(shown, image_ids, what=str(store_path))
             for name in params.galleries:
-                gallery = build_gallery(name, targets)
-                similarity = cosine_similarity(queries, gallery.embeddings)
+                similarity, relevant = matcher.match(queries, targets, name)
                 run = (protocol, subject, int(seed), name, FROM_BRAIN)
-                yield from both_directions(Result(*run, similarity, gallery.relevant[asked]))
+                yield from both_directions(Result(*run, similarity, relevant[asked]))
 
 
 def query_responses(store: EpochsStore, repeats: str | int, *, where: Path) -> tuple[list[str], np.ndarray]:
@@ -153,7 +153,7 @@ def _mean_of_first(store: EpochsStore, count: int, where: Path) -> tuple[list[st
 
 
 @torch.no_grad()
-def embed_queries(model: AlignmentModel, responses: np.ndarray, known: int | None = None) -> np.ndarray:
+def embed_queries(model: Model, responses: np.ndarray, known: int | None = None) -> np.ndarray:
     """Brain embeddings, shape (n_queries, dim); `known` is the person's row among the training subjects, if any."""
 
     def embedded(part: torch.Tensor) -> torch.Tensor:
@@ -165,7 +165,7 @@ def embed_queries(model: AlignmentModel, responses: np.ndarray, known: int | Non
 
 @torch.no_grad()
 def embed_targets(
-    model: AlignmentModel,
+    model: Model,
     card: ModelCard,
     bank: FeatureBank,
     table: StimulusTable,
@@ -181,7 +181,7 @@ def embed_targets(
 
     centers = table.of_split("center")
     text = None
-    if model.text_branch is not None:
+    if model.has_text:
         text = model.embed_text(torch.from_numpy(bank.read(TEXT_DATASET, image_ids))).numpy()
     return Targets(
         image=image(image_ids),

@@ -76,17 +76,41 @@ def build_gallery(name: GalleryName, targets: Targets) -> Gallery:
         raise bad_value("gallery", name, get_args(GalleryName))
     image = unit_rows(targets.image)
     if name != "image":
-        if targets.text is None:
-            raise InputError(
-                f"evaluate.galleries: {name!r} needs captions, and there are none; set caption.source, or leave the "
-                "gallery out"
-            )
-        text = unit_rows(targets.text)
+        text = unit_rows(text_of(targets, name))
         image = text if name == "text" else unit_rows(image + text)
     return Gallery(name, image, np.eye(len(image), dtype=bool))
 
 
-def _class_centers(targets: Targets) -> Gallery:
+def text_of(targets: Targets, name: GalleryName) -> np.ndarray:
+    """What there is of captions, for the gallery of that name.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    if targets.text is None:
+        raise InputError(
+            f"evaluate.galleries: {name!r} needs captions, and there are none; set caption.source, or leave the "
+            "gallery out"
+        )
+    return targets.text
+
+
+def concepts_of(targets: Targets) -> tuple[list[str], np.ndarray]:
+    """The items of ``class-center``, and which test image belongs to which.
+
+    Returns
+    -------
+    concepts : list of str
+        In the order of the test images.
+    relevant : ndarray of bool, shape (n_test, n_concepts)
+
+    Raises
+    ------
+    InputError
+        If a concept has no other image.
+    """
     wanted = list(dict.fromkeys(targets.concepts))
     offered = np.asarray(targets.center_concepts, dtype=object)
     if missing := [concept for concept in wanted if concept not in set(offered)]:
@@ -94,7 +118,12 @@ def _class_centers(targets: Targets) -> Gallery:
             f"evaluate.galleries: 'class-center' needs other images of each test concept, and {len(missing)} have "
             f"none: {listed(missing)}; add images of split 'center', or leave the gallery out"
         )
+    return wanted, np.asarray(targets.concepts, dtype=object)[:, None] == np.asarray(wanted, dtype=object)[None, :]
+
+
+def _class_centers(targets: Targets) -> Gallery:
+    wanted, relevant = concepts_of(targets)
+    offered = np.asarray(targets.center_concepts, dtype=object)
     others = unit_rows(targets.center)
     centers = unit_rows(np.stack([others[offered == concept].mean(axis=0) for concept in wanted]))
-    relevant = np.asarray(targets.concepts, dtype=object)[:, None] == np.asarray(wanted, dtype=object)[None, :]
     return Gallery("class-center", centers, relevant)

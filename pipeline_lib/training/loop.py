@@ -14,11 +14,11 @@ from pipeline_lib.balancing.build import build_balancer
 from pipeline_lib.balancing.spr import GradientNoise
 from pipeline_lib.common.progress import progress
 from pipeline_lib.objectives.normalize import Embeddings
+from pipeline_lib.training.base import Model
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.data import TrainingData
 from pipeline_lib.training.distributed import Processes
-from pipeline_lib.training.forward import batch_losses
-from pipeline_lib.training.model import AlignmentModel
+from pipeline_lib.training.losses import batch_losses
 from pipeline_lib.training.non_finite import check_finite
 from pipeline_lib.training.optimizer import build_optimizer
 from pipeline_lib.training.precision import LossScale, check_precision
@@ -51,7 +51,7 @@ class Trainer:
 
     Parameters
     ----------
-    model : AlignmentModel
+    model : Model
         On the device on which it is trained.
     settings : Settings
     train, valid : TrainingData
@@ -71,7 +71,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: AlignmentModel,
+        model: Model,
         settings: Settings,
         train: TrainingData,
         valid: TrainingData,
@@ -156,7 +156,7 @@ class Trainer:
         if self.choice:
             shares = self.choice.shares(rows)
             self.choice.update(rows, embeddings.brain, embeddings.image)
-        return {**logged, **record, "logit_scale": embeddings.logit_scale.detach(), **shares}
+        return {**logged, **record, **self.model.logged(embeddings), **shares}
 
     def gradients(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor], Embeddings]:
         """Set the parameters' gradients; the losses, what the balancer logs, and the embeddings of the samples.
@@ -220,6 +220,7 @@ class Trainer:
         self.best = Best(**on_device(state["best"], device))
 
     def _run_epoch(self, epoch: int) -> None:
+        self.model.begin_epoch(epoch)
         trained = self.train_epoch()
         self.balancer.end_epoch(trained)
         row = {"epoch": epoch, **trained, **self.validate()}

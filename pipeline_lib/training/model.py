@@ -1,7 +1,7 @@
 """The trimodal model: a brain encoder, and a head for each modality into one space."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,33 +12,10 @@ from pipeline_lib.encoders.heads import build_head, shared_width
 from pipeline_lib.encoders.layer_mixture import LayerMixture
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.objectives.logit_scale import LogitScale
+from pipeline_lib.objectives.normalize import Embeddings
 from pipeline_lib.objectives.params import LossParams
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Sizes that the data give.
-
-    Attributes
-    ----------
-    n_channels, n_times : int
-        Of an epoch.
-    image_dim : int
-        Width of the image features.
-    text_dim : int or None
-        Width of the caption features; None without captions.
-    n_subjects : int
-        Training subjects.
-    n_layers : int or None
-        Layers of the image features that are mixed; None where the features are of one layer.
-    """
-
-    n_channels: int
-    n_times: int
-    image_dim: int
-    text_dim: int | None
-    n_subjects: int = 1
-    n_layers: int | None = None
+from pipeline_lib.training.base import Model, Shapes, trainable
+from pipeline_lib.training.targets import FeatureTable
 
 
 class FeatureScaling(nn.Module):
@@ -88,7 +65,7 @@ class Branch(nn.Module):
         return self.head(mixed).to(self.scaling.mean.dtype)
 
 
-class AlignmentModel(nn.Module):
+class AlignmentModel(Model):
     """Brain, image and text embeddings in one space.
 
     Parameters
@@ -109,6 +86,8 @@ class AlignmentModel(nn.Module):
         If the encoder cannot take epochs of this size, or the heads' widths do not fit together.
     """
 
+    kind = "alignment"
+
     def __init__(self, encoder: EncoderParams, loss: LossParams, shapes: Shapes, feature_scale: str) -> None:
         super().__init__()
         self.encoder = build_encoder(encoder, shapes.n_channels, shapes.n_times, shapes.n_subjects)
@@ -122,6 +101,17 @@ class AlignmentModel(nn.Module):
         if shapes.text_dim is not None:
             self.text_branch = Branch(FeatureScaling(feature_scale, shapes.text_dim), heads["text"])
         self.logit_scale = LogitScale(loss.logit_scale, loss.temperature)
+
+    @classmethod
+    def build(cls, params: Mapping[str, Any], shapes: Shapes, feature_scale: str) -> Self:
+        """Make it of the sections ``encoder`` and ``loss``."""
+        encoder = EncoderParams.model_validate(params["encoder"])
+        return cls(encoder, LossParams.model_validate(params["loss"]), shapes, feature_scale)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it was trained with captions."""
+        return self.text_branch is not None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -190,14 +180,25 @@ class AlignmentModel(nn.Module):
         """Parameters of what lies between features and shared space alone: heads, adapters and mixtures."""
         return trainable([m for m in (self.brain_head, self.image_branch, self.text_branch) if m is not None])
 
+    def parts(self) -> list[nn.Module]:
+        """Encoder, head and branches."""
+        return [
+            part for part in (self.encoder, self.brain_head, self.image_branch, self.text_branch) if part is not None
+        ]
+
+    def scale_features(self, features: FeatureTable) -> None:
+        """Take mean and deviation of image and caption features from those of the training images."""
+        self.image_branch.scaling.fit(features.central)
+        if self.text_branch is not None:
+            self.text_branch.scaling.fit(features.text)
+
+    def logged(self, embeddings: Embeddings) -> dict[str, Tensor]:
+        """The inverse temperature."""
+        return {"logit_scale": embeddings.logit_scale.detach()}
+
 
 def _image_branch(shapes: Shapes, head: nn.Module, feature_scale: str) -> Branch:
     if shapes.n_layers is None:
         return Branch(FeatureScaling(feature_scale, shapes.image_dim), head)
     scaling = FeatureScaling(feature_scale, shapes.n_layers, shapes.image_dim)
     return Branch(scaling, head, LayerMixture(shapes.n_layers, shapes.n_subjects))
-
-
-def trainable(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
-    """The parameters of some modules that training may change."""
-    return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]

@@ -10,13 +10,14 @@ from pipeline_lib.common.device import pick_device, use_threads
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.objectives.terms import check_adapter, check_text
+from pipeline_lib.training.base import Model, Shapes
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.compiling import compile_parts
 from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set
 from pipeline_lib.training.distributed import join_processes
 from pipeline_lib.training.fingerprint import fingerprint
 from pipeline_lib.training.loop import Fit, Trainer
-from pipeline_lib.training.model import AlignmentModel, Shapes
+from pipeline_lib.training.models import build_model_of
 from pipeline_lib.training.precision import check_precision
 from pipeline_lib.training.run_folder import ModelCard, save_run
 from pipeline_lib.training.settings import Settings
@@ -69,8 +70,7 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     digest = hashlib.sha256()
     train, valid = prepared_split(model, data, settings, generator, processes.device, digest)
     if settings.train.compile:
-        parts = [model.encoder, model.brain_head, model.image_branch, model.text_branch]
-        compile_parts(parts, processes.device)
+        compile_parts(model.parts(), processes.device)
     trainer = Trainer(model, settings, train, valid, n_epochs, generator, processes)
     depends_on = fingerprint(settings, n_epochs, seed, list(inputs.stores), digest.hexdigest(), processes)
     checkpoints = Checkpoints(out, depends_on)
@@ -104,26 +104,24 @@ def model_shapes(data: TrainingSet) -> Shapes:
     )
 
 
-def build_model(data: TrainingSet, settings: Settings) -> AlignmentModel:
+def build_model(data: TrainingSet, settings: Settings) -> Model:
     """A fresh model of the right sizes, with feature scaling taken from the training images.
 
     Raises
     ------
     InputError
-        If an objective needs captions or an adapter, and there is none; or as :class:`AlignmentModel` says.
+        If an objective needs captions or an adapter, and there is none; or as the model says.
     """
     objectives = settings.loss.objectives
     check_text(objectives, available=data.features.text is not None)
     check_adapter(objectives, available=settings.encoder.heads.text == "adapter")
-    model = AlignmentModel(settings.encoder, settings.loss, model_shapes(data), settings.target.scale)
-    model.image_branch.scaling.fit(data.features.central)
-    if model.text_branch is not None:
-        model.text_branch.scaling.fit(data.features.text)
+    model = build_model_of(settings.kind, settings.as_dict(), model_shapes(data), settings.target.scale)
+    model.scale_features(data.features)
     return model
 
 
 def prepared_split(
-    model: AlignmentModel,
+    model: Model,
     data: TrainingSet,
     settings: Settings,
     generator: torch.Generator,
@@ -136,7 +134,8 @@ def prepared_split(
 
     Parameters
     ----------
-    model : AlignmentModel
+    model : Model
+        Takes from the training samples what it needs.
     data : TrainingSet
     settings : Settings
     generator : torch.Generator
@@ -150,6 +149,7 @@ def prepared_split(
     parts = split_validation(data.samples, settings.train.validation, n_subjects=data.n_subjects, generator=generator)
     dtype = DTYPES[settings.train.data_dtype]
     train, valid = data.read(parts, prepare=model.encoder.prepare, device=device, dtype=dtype, digest=digest)
+    model.fit(train)
     return train, valid
 
 
@@ -178,4 +178,5 @@ def _card(inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, f
         target_layer=settings.target.layer,
         gallery_view=settings.target.searched_view,
         feature_scale=settings.target.scale,
+        kind=settings.kind,
     )

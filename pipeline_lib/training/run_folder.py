@@ -1,6 +1,6 @@
 """A trained model is one folder: weights, what they mean, the history, and the parameters.
 
-``model.safetensors`` · ``model.json`` (shapes, channels, target) · ``history.csv`` · ``params.yaml`` (resolved).
+``model.safetensors`` · ``model.json`` (kind, shapes, channels, target) · ``history.csv`` · ``params.yaml`` (resolved).
 """
 
 import json
@@ -13,10 +13,9 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from pipeline_lib.common.errors import InputError
-from pipeline_lib.encoders.params import EncoderParams
-from pipeline_lib.objectives.params import LossParams
-from pipeline_lib.training.model import AlignmentModel, Shapes
+from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.training.base import Model, Shapes
+from pipeline_lib.training.models import MODELS, build_model_of
 
 FORMAT = 2
 WEIGHTS = "model.safetensors"
@@ -49,6 +48,8 @@ class ModelCard:
     gallery_view : str or list of str
         The view of the images that are searched; of several the mean.
     feature_scale : str
+    kind : str
+        A key of :data:`pipeline_lib.training.models.MODELS`.
     """
 
     protocol: str
@@ -66,6 +67,7 @@ class ModelCard:
     target_layer: str | list[str]
     gallery_view: str | list[str]
     feature_scale: str
+    kind: str = "alignment"
 
     def training_row(self, subject: str) -> int | None:
         """The row of a training subject, by which the model knows them; None for anybody else."""
@@ -73,7 +75,7 @@ class ModelCard:
 
 
 def save_run(
-    folder: Path, model: AlignmentModel, card: ModelCard, params: dict[str, Any], history: list[dict[str, float]]
+    folder: Path, model: Model, card: ModelCard, params: dict[str, Any], history: list[dict[str, float]]
 ) -> None:
     """Write a run folder; `folder` must not exist."""
     folder.mkdir(parents=True)
@@ -85,7 +87,7 @@ def save_run(
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
-def load_run(folder: Path) -> tuple[AlignmentModel, ModelCard, dict[str, Any]]:
+def load_run(folder: Path) -> tuple[Model, ModelCard, dict[str, Any]]:
     """Rebuild the model of a run folder, in evaluation mode on the CPU.
 
     Raises
@@ -101,9 +103,9 @@ def load_run(folder: Path) -> tuple[AlignmentModel, ModelCard, dict[str, Any]]:
     if described.pop("format", None) != FORMAT:
         raise InputError(f"{folder / CARD}: not a model of format {FORMAT}; train it again with 'dvc repro'")
     card = ModelCard(**{**described, "shapes": Shapes(**described["shapes"])})
-    encoder = EncoderParams.model_validate(params["encoder"])
-    loss = LossParams.model_validate(params["loss"])
-    model = AlignmentModel(encoder, loss, card.shapes, card.feature_scale)
+    if card.kind not in MODELS:
+        raise bad_value("kind", card.kind, MODELS, where=str(folder / CARD), cure="train it again with 'dvc repro'")
+    model = build_model_of(card.kind, params, card.shapes, card.feature_scale)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:

@@ -14,12 +14,12 @@ from benchmarks.preprocess import (
     correlated_epochs,
     covariance_figures,
     looped_covariance,
-    peak_memory,
     scikit_learn_covariance,
     subject_figures,
-    surroundings,
     write_study,
 )
+from benchmarks.processes import peak_memory
+from benchmarks.reporting import surroundings
 from benchmarks.synthetic_subject import Size
 from pipeline_lib.recordings.store import open_store
 
@@ -66,7 +66,7 @@ def test_a_command_that_fails_is_no_measurement():
 
 
 def test_figures_say_where_and_when(project_root):
-    said = json.loads(json.dumps(surroundings()))
+    said = json.loads(json.dumps(surroundings(["numpy"])))
     assert said["machine"]["processors"] >= 1
     assert said["versions"]["numpy"] == np.__version__
     assert len(said["commit"].removesuffix("-dirty")) == 40

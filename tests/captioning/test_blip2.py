@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline_lib.captioning.blip2 import load_blip2
 from pipeline_lib.common.errors import InputError
+from tests.captioning.loaded import loaded
 from tests.captioning.tiny_blip2 import write_blip2
 
-CPU = torch.device("cpu")
 PROMPTS = ["This is a photo of", "Briefly describe the 'red star' in the images.", "", "Describe the main object"] * 3
 
 
@@ -26,7 +25,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return load_blip2(folder, dtype="float32", device=CPU, max_new_tokens=8)
+    return loaded(folder)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +46,15 @@ def changed_copy(folder, tmp_path, **values):
 
 
 def refusal(folder):
-    with pytest.raises(InputError) as caught:
-        load_blip2(folder, dtype="float32", device=CPU, max_new_tokens=8)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    """What is said of `folder`, the same whether the weights are read or only looked at."""
+    said = []
+    for device in ("cpu", "meta"):
+        with pytest.raises(InputError) as caught:
+            loaded(folder, device=device)
+        assert "\n" not in str(caught.value)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    return said[0]
 
 
 def test_equals_one_step_at_a_time(model, pictures):
@@ -101,17 +105,23 @@ def test_pictures_are_resized_by_the_pinned_backend(model):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_other_precisions_run(folder, pictures, dtype):
-    model = load_blip2(folder, dtype=dtype, device=CPU, max_new_tokens=3)
+    model = loaded(folder, dtype=dtype, max_new_tokens=3)
     assert model.model.language_model.dtype == getattr(torch, dtype)
     assert len(model.describe(pictures[:2], PROMPTS[:2])) == 2
 
 
 def test_a_missing_folder_says_what_to_put_there(tmp_path):
-    assert "config.json is missing); put a BLIP-2 folder there" in refusal(tmp_path / "gone")
+    assert "config.json is missing); put the model's folder there" in refusal(tmp_path / "gone")
 
 
 def test_another_kind_of_model_is_refused(folder, tmp_path):
-    assert "model_type is 'llava', allowed: blip-2" in refusal(changed_copy(folder, tmp_path, model_type="llava"))
+    message = refusal(changed_copy(folder, tmp_path, model_type="llava"))
+    assert "model_type is 'llava', allowed: blip-2; set caption.source to llava" in message
+
+
+def test_a_model_that_does_not_write_is_refused(folder, tmp_path):
+    message = refusal(changed_copy(folder, tmp_path, model_type="bert"))
+    assert "model_type is 'bert', allowed: blip-2; take a model that writes about images" in message
 
 
 def test_weights_of_another_shape_are_named(folder, tmp_path):
@@ -133,7 +143,15 @@ def test_a_folder_without_weights_or_with_a_stub(folder, tmp_path):
     (copy / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
     assert "cannot load this model" in refusal(copy)
     (copy / "model.safetensors").unlink()
-    assert "no file named model.safetensors" in refusal(copy)
+    assert "no weights (*.safetensors); save model and processor" in refusal(copy)
+
+
+def test_weights_of_which_a_part_is_missing_are_named(folder, tmp_path):
+    copy = changed_copy(folder, tmp_path)
+    (copy / "model.safetensors").rename(copy / "model-00001-of-00002.safetensors")
+    names = {"language_model.lm_head.weight": "model-00002-of-00002.safetensors"}
+    (copy / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))
+    assert "model-00002-of-00002.safetensors" in refusal(copy)
 
 
 class Trap:
@@ -150,7 +168,8 @@ def test_pickled_weights_are_not_opened(folder, tmp_path):
     copy, sprung = changed_copy(folder, tmp_path), tmp_path / "sprung"
     (copy / "model.safetensors").unlink()
     (copy / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Trap(sprung)}))
-    refusal(copy)
+    message = refusal(copy)
+    assert "the weights are pickles (pytorch_model.bin), which may run any code and are not opened" in message
     assert not sprung.exists()
 
 
@@ -158,5 +177,5 @@ def test_code_beside_the_weights_is_not_run(folder, tmp_path):
     sprung = tmp_path / "sprung"
     copy = changed_copy(folder, tmp_path, auto_map={"AutoModelForImageTextToText": "modeling.Model"})
     (copy / "modeling.py").write_text(f"open({str(sprung)!r}, 'w')\nclass Model: pass\n")
-    load_blip2(copy, dtype="float32", device=CPU, max_new_tokens=8)
+    loaded(copy)
     assert not sprung.exists()

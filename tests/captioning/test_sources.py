@@ -34,7 +34,7 @@ def test_the_shipped_section_is_valid(params):
 
 
 def test_labels_are_worded_as_the_parameters_say(section, tmp_path):
-    table = make_captions(section(source="label"), TABLE, tmp_path / "nowhere")
+    table = make_captions(section(source="label"), TABLE, tmp_path / "nowhere").table
     assert table.texts(IDS)[0] == "a photo of a red star"
     assert table.texts(IDS)[5] == 'a photo of a don\'t, "quote"'
     assert set(table.frame["source"]) == {"label"}
@@ -42,18 +42,27 @@ def test_labels_are_worded_as_the_parameters_say(section, tmp_path):
 
 def test_labels_need_their_wording(section, params, tmp_path):
     del params["caption"]["prompts"]["label"]
-    with pytest.raises(InputError, match=r"caption\.label_prompt is 'label'"):
+    with pytest.raises(InputError, match=r"caption\.label_prompt is 'label', allowed: A, B, C, picture"):
         make_captions(section(source="label"), TABLE, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("picture", "This picture is red star"), ("my {concept}, seen", "my red star, seen")]
+)
+def test_labels_may_be_worded_otherwise(section, tmp_path, name, text):
+    table = make_captions(section(source="label", label_prompt=name), TABLE, tmp_path).table
+    assert table.texts(IDS)[0] == text
+    assert set(table.frame["model"] + table.frame["revision"]) == {""}
+
+
 def test_none_has_no_rows(section, tmp_path):
-    assert len(make_captions(section(source="none"), TABLE, tmp_path)) == 0
+    assert len(make_captions(section(source="none"), TABLE, tmp_path).table) == 0
 
 
 def test_own_captions_are_joined_by_name_in_any_order(section, tmp_path):
     lines = [f"/elsewhere/{image_id}.jpg,caption of {image_id}" for image_id in reversed(IDS)]
     path = own_table(tmp_path, ["image,caption", *lines])
-    table = make_captions(section(source="file", path=str(path)), TABLE, tmp_path)
+    table = make_captions(section(source="file", path=str(path)), TABLE, tmp_path).table
     assert table.frame["image_id"].tolist() == IDS
     assert table.texts(IDS) == [f"caption of {image_id}" for image_id in IDS]
     assert table.frame["model"].tolist() == ["own.csv"] * 6
@@ -62,7 +71,7 @@ def test_own_captions_are_joined_by_name_in_any_order(section, tmp_path):
 def test_own_captions_may_be_tab_separated_and_named_by_stem(section, tmp_path):
     lines = [f"{image_id.rsplit('/')[-1]}\ta, b" for image_id in IDS]
     path = own_table(tmp_path, ["file\ttext", *lines], name="own.tsv")
-    assert set(make_captions(section(source="file", path=str(path)), TABLE, tmp_path).texts(IDS)) == {"a, b"}
+    assert set(make_captions(section(source="file", path=str(path)), TABLE, tmp_path).table.texts(IDS)) == {"a, b"}
 
 
 def test_a_row_of_no_image_is_listed(section, tmp_path):
@@ -100,10 +109,11 @@ def test_a_missing_own_table_is_one_line(section, tmp_path):
     ("values", "message"),
     [
         ({"source": "blip"}, "did you mean 'blip2'"),
-        ({"source": "llava"}, r"caption\.source is 'llava'"),
+        ({"source": "llava2"}, "did you mean 'llava'"),
+        ({"sampling": {"enabled": True}}, r"caption\.sampling\.temperature is missing"),
         ({"batch_size": 0}, r"caption\.batch_size is 0"),
         ({"max_new_tokens": -1}, r"caption\.max_new_tokens is -1"),
-        ({"dtype": "int8"}, r"caption\.dtype is 'int8'"),
+        ({"dtype": "int4"}, r"caption\.dtype is 'int4'"),
         ({"promt": "A"}, "unknown parameter caption.promt .*did you mean 'prompt'"),
     ],
 )

@@ -1,5 +1,6 @@
 """The caption table keeps every text as it is."""
 
+import h5py
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,15 @@ def test_any_text_survives(tmp_path_factory, texts):
     assert table.texts(ids) == texts
 
 
+def test_awkward_texts_survive_in_hdf5_attributes(tmp_path):
+    ids, table = round_trip(AWKWARD, tmp_path)
+    said = dict(zip(map(str, range(len(ids))), table.texts(ids), strict=True))
+    with h5py.File(tmp_path / "bank.h5", "w") as bank:
+        bank.attrs.update(said)
+    with h5py.File(tmp_path / "bank.h5") as bank:
+        assert dict(bank.attrs) == said
+
+
 def test_same_captions_same_bytes(tmp_path):
     round_trip(AWKWARD, tmp_path)
     first = (tmp_path / "captions.csv").read_bytes()
@@ -76,8 +86,8 @@ def test_an_image_without_caption_is_named():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"image_id,text\nx,y\n", "columns are missing: source, model, prompt, n_tokens"),
-        (b"image_id,source,model,prompt,text,n_tokens\nx,,,,y,many\n", "n_tokens must be whole numbers"),
+        (b"image_id,text\nx,y\n", "columns are missing: source, model, revision, prompt, n_tokens"),
+        (b"image_id,source,model,revision,prompt,text,n_tokens\nx,,,,,y,many\n", "n_tokens must be whole numbers"),
         (b"\xff\xfe\x00", "not a table"),
         (b"", "not a table"),
         (b'image_id,source\n"x', "columns are missing|not a table"),

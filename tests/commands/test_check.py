@@ -1,8 +1,12 @@
 """`trialign check` says what is wrong before anything runs."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import yaml
+from huggingface_hub import constants
 
 from pipeline_lib.commands.check import all_findings, check, check_weights
 from pipeline_lib.common.errors import InputError
@@ -22,16 +26,13 @@ def checked(tmp_path, monkeypatch, params):
 
 
 @pytest.fixture
-def weights(tmp_path):
-    """Stand-ins where the shipped parameters look: own features, and the files of a captioner."""
-    features, captioner = (tmp_path / "data/models/phantom" / name for name in ("slip-b16", "blip2"))
-    for folder, names in (
-        (features, ["features.npy", "images.txt"]),
-        (captioner, ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"]),
-    ):
-        folder.mkdir(parents=True)
-        for name in names:
-            (folder / name).touch()
+def weights(tmp_path, project_root):
+    """What the shipped parameters look for: a stand-in for own features, and the shipped captioner."""
+    features = tmp_path / "data/models/phantom/slip-b16"
+    features.mkdir(parents=True)
+    for name in ("features.npy", "images.txt"):
+        (features / name).touch()
+    shutil.copytree(project_root / "data/models/phantom/blip2", features.with_name("blip2"))
 
 
 @pytest.fixture
@@ -62,17 +63,54 @@ def test_a_captioner_without_weights_is_named(checked, weights, tmp_path):
     assert "no weights (*.safetensors); save model and processor" in checked()["caption.path"]
 
 
-@pytest.mark.parametrize("name", ["processor_config.json", "preprocessor_config.json"])
-def test_a_captioner_of_any_version_of_transformers_is_good(checked, weights, tmp_path, name):
-    folder = tmp_path / "data/models/phantom/blip2"
-    (folder / "preprocessor_config.json").rename(folder / name)
+def test_a_captioner_of_an_early_version_of_transformers_is_good(checked, weights, tmp_path):
+    file = tmp_path / "data/models/phantom/blip2/processor_config.json"
+    images = json.loads(file.read_text())["image_processor"] | {"processor_class": "Blip2Processor"}
+    file.with_name("preprocessor_config.json").write_text(json.dumps(images))
+    file.unlink()
     assert checked() == {}
 
 
 def test_the_shipped_captioner_is_good(params, project_root):
     captioner = project_root / params["caption"]["path"]
     findings = check_weights(params | {"caption": params["caption"] | {"path": captioner}})
-    assert [finding.say for finding in findings if finding.what == "caption.path"] == [str(captioner)]
+    (say,) = (finding.say for finding in findings if finding.what == "caption.path")
+    assert say.startswith(f"{captioner}: blip-2, sha256:")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"source": "llava"}, "model_type is 'blip-2', allowed: llava, llava_next; set caption.source to blip2"),
+        ({"prompt": "D"}, "caption.prompt is 'D', allowed: A, B, C"),
+        ({"path": "Salesforce/blip2-opt-2.7b"}, "is no folder here; if the hub has it, DVC still needs a file"),
+    ],
+)
+def test_a_captioner_that_cannot_be_used_is_named(checked, weights, params, change, says):
+    params["caption"].update(change)
+    assert says in checked()["caption.path"]
+
+
+def test_a_hub_that_is_out_of_reach_is_named(checked, weights, params, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/model.yaml").write_text("hub: owner/captioner\nrevision: v1\n")
+    params["caption"]["path"] = "mine"
+    assert "no folder owner/captioner@v1 here, and the hub gives no model of that name" in checked()["caption.path"]
+
+
+def test_weights_of_the_captioner_are_looked_at_but_not_read(checked, weights, params, tmp_path):
+    file = tmp_path / "data/models/phantom/blip2/config.json"
+    config = json.loads(file.read_text())
+    config["text_config"]["num_hidden_layers"] = 3
+    file.write_text(json.dumps(config))
+    assert "16 weights are missing: language_model.model.decoder.layers.2" in checked()["caption.path"]
+
+
+def test_an_unknown_wording_of_labels_is_named(checked, weights, params):
+    params["caption"].update(source="label", label_prompt="atm")
+    assert "caption.label_prompt is 'atm', allowed: A, B, C, label, picture" in checked()["caption.label_prompt"]
 
 
 def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
@@ -201,6 +239,7 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
         ("target", {"views": "uncertainty"}, "section target", "needs two views at least in target.view"),
         ("vse", {"enabled": False}, "target", "vse.enabled is false"),
         ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
+        ("bravl", {"enabled": True}, "bravl", "the preset bravl sets them"),
     ],
 )
 def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):

@@ -40,6 +40,11 @@ def test_named_picks():
     assert resolved(["Oz", "Pz"], ["Pz", "Cz", "Oz"]) == ["Oz", "Pz"]
 
 
+def test_the_17_eeg_channels_are_not_looked_for_among_meg_sensors():
+    with pytest.raises(InputError, match=r"visual-17, which are EEG channels, .* MEG sensors alone; set it to all"):
+        resolved("visual-17", ["MLC11", "MLC12"], types="mag")
+
+
 def test_eeg_and_meg_together_must_be_chosen_from():
     names, types = ["Oz", "MLC11", "Pz", "MLC12"], ["eeg", "mag", "eeg", "grad"]
     assert resolved("eeg", names, types=types) == ["Oz", "Pz"]

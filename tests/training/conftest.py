@@ -13,6 +13,7 @@ from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.bank import BankWriter, open_bank
 from pipeline_lib.objectives.params import LossParams
 from pipeline_lib.recordings.store import EpochsData, write_store
+from pipeline_lib.training.bravl_params import BravlParams
 from pipeline_lib.training.distributed import Processes
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.params import TargetParams, TrainParams
@@ -133,6 +134,7 @@ def make_settings(params) -> Settings:
         encoder=EncoderParams.model_validate(params["encoder"]),
         loss=LossParams.model_validate(params["loss"]),
         train=TrainParams.model_validate(params["train"]),
+        bravl=BravlParams.model_validate(params["bravl"]),
     )
 
 

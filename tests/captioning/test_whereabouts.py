@@ -1,0 +1,106 @@
+"""What `caption.path` may be: a folder, a name on the hub, or a card that holds one."""
+
+import time
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+from pipeline_lib.captioning.whereabouts import find_model
+from pipeline_lib.common.errors import InputError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "blip2"
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_bytes(b"weights")
+    return place
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A hub cache with one model, and a hub that refuses connections."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    model = tmp_path / "cache" / "models--owner--captioner"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(COMMIT)
+    snapshot = model / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    return snapshot
+
+
+def refusal(path):
+    with pytest.raises(InputError) as caught:
+        find_model(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_folder_is_known_by_its_content(folder):
+    found = find_model(folder)
+    assert (found.folder, found.name) == (folder, "blip2")
+    assert found.revision.startswith("sha256:")
+    assert find_model(folder) == found
+    (folder / "modeling.py").write_text("not read, so of no account")
+    assert find_model(folder) == found
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_any_change_of_what_is_read_is_another_revision(folder, name):
+    before = find_model(folder).revision
+    (folder / name).write_bytes(b"other")
+    assert find_model(folder).revision != before
+
+
+@pytest.mark.parametrize("name", ["owner/captioner", "owner/captioner@main", f"owner/captioner@{COMMIT}"])
+def test_a_hub_name_is_found_in_the_cache(cache, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    found = find_model(Path(name))
+    assert (found.folder, found.name, found.revision) == (cache, "owner/captioner", COMMIT)
+
+
+def test_a_card_pins_a_model_of_the_hub(cache, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.yaml").write_text(f"hub: owner/captioner\nrevision: {COMMIT}\n")
+    assert find_model(tmp_path / "mine").revision == COMMIT
+    (tmp_path / "mine" / "model.yaml").write_text("hub: owner/captioner\n")
+    assert "parameter model.revision is missing" in refusal(tmp_path / "mine")
+
+
+def test_without_network_it_is_said_at_once(cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = time.monotonic()
+    message = refusal(Path("weights/blip2"))
+    assert time.monotonic() - start < 5
+    assert message.startswith(
+        "caption.path: no folder weights/blip2 here, and the hub gives no model of that name: the"
+    )
+    assert "the hub cannot be reached and it is not in the cache; fetch it where there is a network" in message
+    assert "HF_HUB_OFFLINE=1" in message
+
+
+def test_offline_says_why(cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set and it is not in the cache; unset it" in refusal(Path("owner/other@v2"))
+
+
+def test_a_full_disk_is_said(cache, tmp_path, monkeypatch):
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
+    assert "no space left on the device; make room, or set HF_HOME" in refusal(Path("owner/other"))
+
+
+@pytest.mark.parametrize("path", ["nowhere", "data/models/gone", "/abs/gone", "../up/gone", "a b/c"])
+def test_what_looks_like_no_hub_name_is_a_missing_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"{path} holds no model (config.json is missing); put the model's folder there" in refusal(Path(path))
