@@ -20,8 +20,18 @@ def is_exhaustion(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
 
 
+CURE = "set caption.dtype to bfloat16 or int8, or caption.max_new_tokens lower, or take a smaller model"
+
+
 class BatchLimit:
     """How many items fit into memory at once: learned from failing.
+
+    Parameters
+    ----------
+    size : int
+        To begin with.
+    cure : str
+        What to do where not even one item fits.
 
     Attributes
     ----------
@@ -29,8 +39,8 @@ class BatchLimit:
         At most so many; halved when memory does not suffice, and never raised again.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, cure: str = CURE) -> None:
+        self.size, self._cure = size, cure
 
     def in_parts(
         self, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]
@@ -67,10 +77,7 @@ class BatchLimit:
     def _halve(self, failed: int) -> None:
         _release()
         if failed == 1:
-            raise InputError(
-                "one image at a time does not fit into memory; set caption.dtype to bfloat16 or int8, or "
-                "caption.max_new_tokens lower, or take a smaller model"
-            )
+            raise InputError(f"one image at a time does not fit into memory; {self._cure}")
         self.size = failed // 2
         print(f"trialign: out of memory with {failed} images at once, going on with {self.size}", file=sys.stderr)
 

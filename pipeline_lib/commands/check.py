@@ -1,6 +1,6 @@
 """`trialign check`: says in plain words what is wrong or missing before anything runs, and how to get it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -162,10 +162,11 @@ def check_study(params: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_weights(params: dict[str, Any]) -> Iterator[Finding]:
-    """The image-text model, which is loaded to be sure, or supplied features, and what the captions come from."""
+    """The features' model, which is loaded to be sure, and fetched first where it is a hub's; the captions' source."""
     features = FeaturesParams.model_validate(params["features"])
     caption = CaptionParams.model_validate(params["caption"])
-    is_phantom, look = bool(params["phantoms"]), partial(_image_text_model, layers=features.layers)
+    is_phantom = bool(params["phantoms"])
+    look = partial(_features_model, features=features, has_captions=caption.source != "none")
     yield _finding("features.model", lambda: _for_the_study(features.weights, is_phantom, look))
     if caption.source in MODEL_SOURCES:
         yield _finding("caption.path", lambda: _for_the_study(caption.path, is_phantom, lambda _: _captioner(caption)))
@@ -206,7 +207,7 @@ def _for_the_study(folder: Path, is_phantom: bool, look: Callable[[Path], str]) 
     return look(folder)
 
 
-def _image_text_model(folder: Path, layers: Sequence[str]) -> str:
+def _features_model(folder: Path, features: FeaturesParams, has_captions: bool) -> str:
     from pipeline_lib.features.supplied import is_supplied
 
     _existing(folder, "README says where weights come from and what the folder holds")
@@ -214,11 +215,11 @@ def _image_text_model(folder: Path, layers: Sequence[str]) -> str:
         return f"{folder}: supplied features"
     import torch
 
-    from pipeline_lib.features.load import load_model
+    from pipeline_lib.features.load import check_fit, load_model
 
     model = load_model(folder, torch.device("cpu"))
-    model.blocks.check(layers)
-    return f"{folder}: loads, {model.dim} dimensions"
+    check_fit(model, features.layers, has_captions=has_captions)
+    return f"{folder}: {model.name} loads, {model.dim} dimensions"
 
 
 def _captioner(caption: CaptionParams) -> str:

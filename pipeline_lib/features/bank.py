@@ -7,6 +7,19 @@
     text/final      (n_images, dim)   features of the captions, where there are captions
 
 Row i of every dataset belongs to image_id[i]. The bytes depend on the content alone.
+
+Datasets are cut into chunks of whole images and not compressed. Of 16,740 x 768 features (64 dimensions of signal and
+noise; medians of 3 on 2 cores),
+
+    float32  none               51.5 MB   written in 0.13 s   read in 0.04 s
+             lzf                51.5 MB              1.6 s            0.06 s
+             shuffle, lzf       48.0 MB              1.3 s            0.31 s
+             shuffle, gzip 1    44.4 MB              2.5 s            0.23 s
+    float16  none               25.8 MB              0.09 s           0.02 s
+             shuffle, gzip 1    22.4 MB              2.0 s            0.21 s
+
+so compression takes 6 to 20 times as long for an eighth of the size, and lzf alone gains nothing. Half precision is
+the way to a smaller file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +34,7 @@ from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.joins import rows_of
 
 IMAGE_ID = "image_id"
+CHUNK = 64  # images
 
 
 class BankWriter:
@@ -87,14 +101,28 @@ class BankWriter:
             raise ValueError(f"{place}: features of shape {features.shape} do not fit from row {start} on")
         stored = self._as_stored(dataset, start, features)
         if dataset not in self._written:
-            shape = (self._n_images, features.shape[1])
-            self._file.create_dataset(dataset, shape=shape, dtype=self._dtype, track_times=False)
+            self._create(dataset, features.shape[1])
             self._written[dataset] = np.zeros(self._n_images, dtype=bool)
         if (width := self._file[dataset].shape[1]) != features.shape[1]:
             raise ValueError(f"{dataset} is {width} wide, got rows that are {features.shape[1]} wide")
         rows = slice(start, start + len(features))
         self._file[dataset][rows] = stored
         self._written[dataset][rows] = True
+
+    def _create(self, dataset: str, width: int) -> None:
+        shape = (self._n_images, width)
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_obj_track_times(False)
+        if all(shape):
+            plan.set_chunk((min(CHUNK, self._n_images), width))
+            # At once and in order, so that where chunks lie does not depend on when they are written; filled, so that
+            # nothing of this process's memory stands behind the last row.
+            plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            plan.set_fill_time(h5py.h5d.FILL_TIME_ALLOC)
+        links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+        links.set_create_intermediate_group(True)
+        space, kind = h5py.h5s.create_simple(shape), h5py.h5t.py_create(self._dtype, logical=True)
+        h5py.h5d.create(self._file.id, dataset.encode(), kind, space, plan, links)
 
     def _as_stored(self, dataset: str, start: int, features: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -154,6 +182,10 @@ class FeatureBank:
     def datasets(self) -> list[str]:
         """Names of all feature datasets, such as ``"raw/final"``, sorted."""
         return sorted(f"{view}/{layer}" for view in self._file if view != IMAGE_ID for layer in self._file[view])
+
+    def described(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Shape and type of each dataset, as stored; nothing of them is read."""
+        return {name: (self._file[name].shape, self._file[name].dtype) for name in self.datasets()}
 
     def read(self, name: str, image_ids: Sequence[str]) -> np.ndarray:
         """Features of `image_ids`, in the order asked for.

@@ -1,24 +1,34 @@
-"""Features of images and captions, a batch at a time. They are stored as the model gives them, not normalised."""
+"""Features of a study's images and captions by a model. They are stored as the model gives them, not normalised."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import open_clip
+import timm
+import torch
+import transformers
 
 from pipeline_lib.captioning.table import CaptionTable
-from pipeline_lib.common.batches import batched
 from pipeline_lib.common.device import pick_device, use_threads
-from pipeline_lib.common.joins import rows_of
-from pipeline_lib.common.progress import progress
+from pipeline_lib.common.processes import ALONE, Group
 from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.features.card import read_card
+from pipeline_lib.features.computing import Job, compute, rows
 from pipeline_lib.features.layers import FINAL, Blocks
-from pipeline_lib.features.load import load_model
+from pipeline_lib.features.load import check_fit, load_model
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import FeaturesParams
+from pipeline_lib.features.parts import Parts
+from pipeline_lib.features.roles import player_of
 from pipeline_lib.features.shown import ShownImages
-from pipeline_lib.features.source import FeatureRows, FeatureSource
+from pipeline_lib.features.source import FeatureSource
 from pipeline_lib.stimuli.made_views import MADE_VIEWS
 from pipeline_lib.stimuli.params import ViewsParams
+
+# Raised when features change though no parameter and no library does: no run then takes up older ones.
+VERSION = 1
 
 
 def model_source(
@@ -29,8 +39,10 @@ def model_source(
     views: Path,
     captions: CaptionTable,
     made_views: ViewsParams,
+    out: Path,
+    group: Group = ALONE,
 ) -> FeatureSource:
-    """Prepare the features of a model: of every view and layer asked for, and of the captions where there are any.
+    """Compute the features of a model: of every view and layer asked for, and of the captions where there are any.
 
     Parameters
     ----------
@@ -46,71 +58,63 @@ def model_source(
         Without rows, no text features are made.
     made_views : ViewsParams
         Section `views`: how the views that are not stored are made.
+    out : Path
+        The bank that they will be written to; until then they are kept beside it.
+    group : Group
+        The processes that share the work.
+
+    Returns
+    -------
+    FeatureSource
+        Of all features, in every process.
 
     Raises
     ------
     InputError
-        If the model does not load or lacks a layer, or an image has no view or no caption.
+        If the model does not load or lacks a layer, or an image has no view or no caption; before anything is computed.
     """
     image_ids = stimuli.frame["image_id"].tolist()
     texts = captions.texts(image_ids) if len(captions) else []
     use_threads(params.threads)
-    model = load_model(params.weights, pick_device(params.device, key="features.device"))
-    model.blocks.check(params.layers)
+    device = group.device or pick_device(params.device, key="features.device")
+    model = load_model(params.weights, device)
+    check_fit(model, params.layers, has_captions=bool(texts))
     shown = ShownImages(model, params.views, stimuli, images=images, store=views, params=made_views)
-
-    def rows() -> Iterator[FeatureRows]:
-        yield from image_features(model, shown, params.layers, params.batch_size)
-        if texts:
-            yield FeatureRows(f"text/{FINAL}", 0, text_features(model, texts, params.batch_size))
-
+    job = Job(model, shown, params.layers, texts, params.batch_size)
+    parts = Parts(out, made_of(params, model, made_views))
+    places, shares = compute(job, parts, group)
     attributes = {
         "model": params.model,
         "architecture": model.name,
+        "revision": f"sha256:{model.revision}",
         "normalization": "none",
         "preprocessing": str(model.settings),
         "captions": _described(captions),
+        "code": code_version(),
         **_layers_described(model.blocks, params.layers),
         **_views_described(params.views, made_views),
     }
-    return FeatureSource(attributes, rows())
+    return FeatureSource(attributes, rows(job, parts, places), shares, parts.discard)
 
 
-def image_features(
-    model: ImageTextModel, shown: ShownImages, layers: Sequence[str], batch_size: int
-) -> Iterator[FeatureRows]:
-    """Features of images, all layers from one forward pass of each view.
-
-    Parameters
-    ----------
-    model : ImageTextModel
-    shown : ShownImages
-        The images and their views.
-    layers : sequence of str
-        Of the image tower.
-    batch_size : int
-
-    Yields
-    ------
-    FeatureRows
-        Of a batch, a view and a layer: float32, shape (n_images, dim).
-    """
-    for view, start, pixels in shown.batches(batch_size):
-        for layer, features in model.encode_layers(pixels, layers).items():
-            yield FeatureRows(f"{view}/{layer}", start, features.numpy())
+def made_of(params: FeaturesParams, model: ImageTextModel, made_views: ViewsParams) -> dict[str, Any]:
+    """What features depend on, beside image and text; not the batch size, nor how many processes share the work."""
+    libraries = (torch, open_clip, timm, transformers)
+    return {
+        "model": [model.name, model.revision, read_card(player_of(params.weights)).model_dump(mode="json")],
+        "preprocessing": str(model.settings),
+        "views": [params.views, _views_described(params.views, made_views)],
+        "layers": params.layers,
+        "computation": [model.device.type, *(library.__version__ for library in libraries), VERSION],
+    }
 
 
-def text_features(model: ImageTextModel, texts: Sequence[str], batch_size: int) -> np.ndarray:
-    """Features of texts; a text that occurs several times is encoded once.
-
-    Returns
-    -------
-    ndarray of float32, shape (len(texts), dim)
-    """
-    unique = list(dict.fromkeys(texts))
-    waiting = progress(unique, label="text", unit="caption")
-    encoded = np.concatenate([model.encode_texts(batch).numpy() for batch in batched(waiting, batch_size)])
-    return encoded[rows_of(texts, unique, what="the captions")]
+def code_version() -> str:
+    """What computed the features."""
+    try:
+        return f"trialign {version('trialign')}, features {VERSION}"
+    except PackageNotFoundError:  # run from its folder, without being installed
+        return f"trialign, features {VERSION}"
 
 
 def _described(captions: CaptionTable) -> str:

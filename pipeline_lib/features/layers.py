@@ -111,18 +111,18 @@ def blocks_of(network: nn.Module) -> Blocks:
 
 
 def _open_clip_transformer(tower: OpenClipTransformer) -> Blocks:
-    return Blocks(tower.transformer.resblocks, _token_kinds(prefix=1, has_class=True))
+    return Blocks(tower.transformer.resblocks, token_kinds(prefix=1, has_class=True))
 
 
 def _timm_transformer(tower: TimmTransformer | Eva) -> Blocks:
-    return Blocks(tower.blocks, _token_kinds(tower.num_prefix_tokens, has_class=tower.cls_token is not None))
+    return Blocks(tower.blocks, token_kinds(tower.num_prefix_tokens, has_class=tower.cls_token is not None))
 
 
 def _residual(tower: ModifiedResNet) -> Blocks:
     return Blocks([tower.layer1, tower.layer2, tower.layer3, tower.layer4], {"mean": lambda maps: maps.mean((-2, -1))})
 
 
-def _token_kinds(prefix: int, *, has_class: bool) -> dict[str, Pick]:
+def token_kinds(prefix: int, *, has_class: bool) -> dict[str, Pick]:
     """What tokens, shape (n_images, n_tokens, dim), give: the first `prefix` of them are none of the picture's patches.
 
     Nothing of the tokens themselves is kept: those of all blocks of a large tower would fill a GPU.

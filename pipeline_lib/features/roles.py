@@ -9,6 +9,7 @@ all roles of the published systems:
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +18,7 @@ from pydantic import Field
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import Section, read_params, validated
-from pipeline_lib.features.card import CARD, read_card
+from pipeline_lib.features.card import CARD, read_card, weight_files
 
 ROLE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -69,8 +70,13 @@ def write_alias(folder: Path, of: Path) -> None:
 
 
 def _digest(folder: Path) -> str:
-    path = folder / read_card(folder).weights
-    if not path.is_file():
-        raise InputError(f"{path}: the weights are missing; put the checkpoint there")
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of_files(weight_files(folder, read_card(folder)))
+
+
+def digest_of_files(files: Sequence[Path]) -> str:
+    """SHA-256, in hexadecimal, of a file, or of the digests of several."""
+    digests = []
+    for path in files:
+        with path.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

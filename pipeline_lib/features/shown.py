@@ -1,14 +1,17 @@
-"""What the model is shown: the images of a study as each view has them, a batch at a time."""
+"""What the model is shown: the images of a study as each view has them, decoded by threads while the model computes."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline_lib.captioning.pictures import worked_ahead
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.joins import rows_of
@@ -23,35 +26,36 @@ from pipeline_lib.stimuli.views import Views, open_views
 
 
 class ShownBatch(NamedTuple):
-    """One view of some consecutive images.
+    """Some images in every view.
 
     Attributes
     ----------
-    view : str
-    start : int
-        The first image's row.
-    pixels : Tensor, shape (n_images, 3, image_size, image_size)
-        As the model wants them.
+    rows : list of int
+        The images' rows.
+    pixels : dict of str to Tensor of uint8, shape (n_images, 3, image_size, image_size)
+        By view, resized and cropped as the model wants them.
+    digests : list of str
+        Of what each image is made of: its file, its stored view.
     """
 
-    view: View
-    start: int
-    pixels: Tensor
+    rows: list[int]
+    pixels: dict[View, Tensor]
+    digests: list[str]
 
 
 class _Opened(NamedTuple):
-    """An image that was decoded once, in the forms its views need; None where no view does."""
+    """An image that was decoded once: its views that are not stored, and the digest of its file."""
 
-    image_id: str
-    raw: Tensor | None
-    square: np.ndarray | None
+    row: int
+    views: dict[View, Tensor]
+    digest: str
 
 
 class ShownImages:
-    """The images of a study, opened when their turn comes.
+    """The images of a study, opened when their turn comes; a context manager that keeps the view store open.
 
-    Each file is decoded once, whatever the number of views, and no decoded file outlives the next one: a batch holds
-    what the model wants of it and a square of ``params.size``.
+    Each file is decoded once, whatever the number of views, and what is kept of it is a square of 8-bit pixels for each
+    view. At most three batches of these lie in memory.
 
     Parameters
     ----------
@@ -84,54 +88,89 @@ class ShownImages:
         store: Path,
         params: ViewsParams,
     ) -> None:
-        self._model, self._views, self._params = model, tuple(views), params
-        self._image_ids = stimuli.frame["image_id"].tolist()
+        self._model, self.views, self._params = model, tuple(views), params
+        self.image_ids: list[str] = stimuli.frame["image_id"].tolist()
         self._files = [images / file for file in stimuli.frame["file"]]
-        self._store = store if STORED in self._views else None
+        self._needs_file = any(view != STORED for view in self.views)
+        self._store = store if STORED in self.views else None
+        self._stored: Views | None = None
         if self._store:
-            _check_store(self._store, self._image_ids)
+            _check_store(self._store, self.image_ids)
 
-    def batches(self, batch_size: int) -> Iterator[ShownBatch]:
-        """Every view of the first images, then every view of the next ones.
+    def __enter__(self) -> Self:
+        self._stored = open_views(self._store) if self._store else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stored:
+            self._stored.close()
+
+    def batches(self, batches: Sequence[Sequence[int]]) -> Iterator[ShownBatch]:
+        """Images in every view, decoded ahead: up to two further batches while one is worked on.
 
         Parameters
         ----------
-        batch_size : int
-            Images of one view at a time.
+        batches : sequence of sequence of int
+            The rows of each batch.
 
         Raises
         ------
         InputError
-            Naming the first file that does not decode.
+            Naming the first file that does not decode, once its batch is asked for.
         """
-        files = progress(zip(self._image_ids, self._files, strict=True), total=len(self._files), unit="image")
-        with open_views(self._store) if self._store else nullcontext() as stored:
-            start = 0
-            for opened in batched((self._open(*one) for one in files), batch_size):
-                for view in self._views:
-                    yield ShownBatch(view, start, self._pixels(view, opened, stored))
-                start += len(opened)
+        rows = progress([row for batch in batches for row in batch], unit="image")
+        opened = worked_ahead(rows, self._open, ahead=max(map(len, batches), default=0))
+        groups = (list(islice(opened, len(batch))) for batch in batches)
+        return worked_ahead(groups, self._stacked, ahead=1, threads=1)
 
-    def _open(self, image_id: str, file: Path) -> _Opened:
-        needs_square = any(view in MADE_VIEWS for view in self._views)
-        if not needs_square and RAW not in self._views:
-            return _Opened(image_id, None, None)
-        rgb = read_image(file)
-        with _naming(file):
-            raw = self._raw(rgb) if RAW in self._views else None
-            return _Opened(image_id, raw, resize_and_crop(rgb, self._params.size) if needs_square else None)
+    def digests(self, rows: Sequence[int]) -> Iterator[str]:
+        """What :attr:`ShownBatch.digests` would be, without decoding; empty for an image whose file is not there."""
+        for part in batched(rows, 64):
+            files = list(worked_ahead(part, self._file_digest, ahead=len(part)))
+            for digest, view in zip(files, self._stored_views(part), strict=True):
+                yield _joined(digest, view)
 
-    def _raw(self, rgb: np.ndarray) -> Tensor:
-        resized_shape(rgb.shape, self._model.settings.image_size)  # the model's own resizing would take any memory
-        return self._model.preprocess([rgb])
+    def _open(self, row: int) -> _Opened:
+        views: dict[View, Tensor] = {}
+        if self._needs_file:
+            file = self._files[row]
+            rgb = read_image(file)
+            with _naming(file):
+                views = self._fitted(rgb, self.image_ids[row])
+        return _Opened(row, views, self._file_digest(row))
 
-    def _pixels(self, view: View, opened: Sequence[_Opened], stored: Views | None) -> Tensor:
-        if view == RAW:
-            return torch.cat([image.raw for image in opened])
-        if view == STORED:
-            return self._model.preprocess(list(stored.read([image.image_id for image in opened])))
-        made = [made_view(view, image.square, image.image_id, self._params) for image in opened]
-        return self._model.preprocess(made)
+    def _fitted(self, rgb: np.ndarray, image_id: str) -> dict[View, Tensor]:
+        """A picture in all views that are not stored, as the model wants them."""
+        made = [view for view in self.views if view in MADE_VIEWS]
+        square = resize_and_crop(rgb, self._params.size) if made else None
+        fitted = {view: self._model.fit(made_view(view, square, image_id, self._params)) for view in made}
+        if RAW in self.views:
+            resized_shape(rgb.shape, self._model.settings.image_size)  # the model's own resizing would take any memory
+            fitted[RAW] = self._model.fit(rgb)
+        return fitted
+
+    def _stacked(self, opened: Sequence[_Opened]) -> ShownBatch:
+        rows = [image.row for image in opened]
+        stored, pixels = self._stored_views(rows), {}
+        for view in self.views:
+            fitted = map(self._model.fit, stored) if view == STORED else (image.views[view] for image in opened)
+            pixels[view] = torch.stack(list(fitted))
+        if self._model.device.type == "cuda":
+            pixels = {view: tensor.pin_memory() for view, tensor in pixels.items()}
+        return ShownBatch(rows, pixels, [_joined(image.digest, rgb) for image, rgb in zip(opened, stored, strict=True)])
+
+    def _stored_views(self, rows: Sequence[int]) -> Sequence[np.ndarray | None]:
+        return self._stored.read([self.image_ids[row] for row in rows]) if self._stored else [None] * len(rows)
+
+    def _file_digest(self, row: int) -> str:
+        if not self._needs_file or not self._files[row].is_file():
+            return ""
+        with self._files[row].open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _joined(digest: str, view: np.ndarray | None) -> str:
+    return digest if view is None else digest + hashlib.sha256(view.tobytes()).hexdigest()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a feature bank is filled from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,17 +24,24 @@ class FeatureRows(NamedTuple):
     values: np.ndarray
 
 
-class FeatureSource(NamedTuple):
-    """Features that are ready to be computed: everything that can be checked beforehand has been.
+@dataclass(frozen=True)
+class FeatureSource:
+    """Features that are ready to be written.
 
     Attributes
     ----------
     attributes : mapping of str to str
-        How the features are made, for the bank's header.
+        How the features were made, for the bank's header.
     rows : iterator of FeatureRows
-        Computed as they are asked for, so that no more than a batch need lie in memory. Together they cover every row
+        Read as they are asked for, so that no more than a few batches need lie in memory. Together they cover every row
         of every dataset once.
+    shares : sequence of int
+        How many images each process looked at; empty where no model was asked.
+    discard : callable
+        To be called once the bank is written.
     """
 
     attributes: Mapping[str, str]
     rows: Iterator[FeatureRows]
+    shares: Sequence[int] = ()
+    discard: Callable[[], None] = lambda: None

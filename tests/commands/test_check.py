@@ -132,6 +132,29 @@ def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_pat
     assert checked() == {}
 
 
+def test_captions_that_the_features_model_cannot_encode_are_named(checked, weights, params, tmp_path):
+    folder = tmp_path / "data/models/phantom/slip-b16"
+    (folder / "features.npy").unlink()
+    state = slip_state()
+    write_slip(folder, {name: tensor for name, tensor in state.items() if name.startswith("visual.")})
+    assert "has no text tower, so nothing can encode the captions; set caption.source" in checked()["features.model"]
+    params["caption"]["source"], params["loss"]["objectives"] = "none", ["brain-image"]
+    assert checked() == {}
+
+
+def test_a_model_of_a_hub_out_of_reach_is_named(checked, weights, params, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.model_info", unreachable)
+    folder = tmp_path / "data/models/phantom/slip-b16"
+    (folder / "features.npy").unlink()
+    (folder / "model.yaml").write_text("kind: timm\nhub: timm/vit_small_patch14_dinov2.lvd142m\n")
+    assert "the hub cannot be reached and it is not in the cache" in checked()["features.model"]
+
+
+def unreachable(*_, **__):
+    raise OSError("no network")
+
+
 def test_responses_without_a_table_of_trials_are_named(checked, real, params):
     (real / "sub-01" / "responses.npy").touch()
     params["study"]["layout"] = "arrays"

@@ -10,7 +10,7 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import validated
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features import shown
-from pipeline_lib.features.extract import model_source, text_features
+from pipeline_lib.features.extract import model_source
 from pipeline_lib.features.load import load_model
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.stimuli.images import read_image, resize_and_crop
@@ -57,16 +57,24 @@ def view_params(params):
 
 
 @pytest.fixture
-def features(params, view_params, folder, table):
+def features(params, view_params, folder, table, model, tmp_path):
     """The datasets of the study, by name, with changes of the section `features`."""
 
     def made(captions=NO_CAPTIONS, store=folder / "vse.zarr.zip", stimuli=table, **values):
         params["features"].update({"models": str(folder), "model": "slip", "device": "cpu", **values})
         section = validated(params, "features", FeaturesParams)
         source = model_source(
-            section, stimuli, images=folder / "images", views=store, captions=captions, made_views=view_params
+            section,
+            stimuli,
+            images=folder / "images",
+            views=store,
+            captions=captions,
+            made_views=view_params,
+            out=tmp_path / "bank.h5",
         )
-        return source.attributes, whole(source.rows)
+        made = whole(source.rows)
+        source.discard()
+        return source.attributes, made
 
     return made
 
@@ -85,16 +93,16 @@ def encoded(model, pictures, layer="final"):
 
 
 @pytest.mark.parametrize("size", [1, 4, 5])
-def test_batch_size_does_not_matter(features, model, ids, size, tmp_path):
+def test_batch_size_does_not_matter(features, ids, size, tmp_path):
     store = write_views(tmp_path / "views.zarr.zip", ids, shade=lambda place: 30 * place)
     asked = {"views": ["raw", "vse", *MADE_VIEWS], "layers": ["final", "mean-1", "both-1.0"], "store": store}
-    _, expected = features(**asked, batch_size=6)
-    _, found = features(**asked, batch_size=size)
+    captions = caption_table(ids, TEXTS, source="blip2")
+    _, expected = features(captions, **asked, batch_size=6)
+    _, found = features(captions, **asked, batch_size=size)
     assert expected["raw/final"].std(axis=0).min() > 1e-3
-    assert len(expected) == 24
+    assert len(expected) == 25
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, atol=1e-5, rtol=1e-5)
-    np.testing.assert_allclose(text_features(model, TEXTS, size), text_features(model, TEXTS, 6), atol=1e-5)
 
 
 def test_rows_follow_the_images(features, table):
@@ -146,7 +154,7 @@ def test_the_header_says_how_views_and_layers_were_made(features):
     assert {"layers", "views"}.isdisjoint(plain)
 
 
-def test_a_text_that_repeats_is_encoded_once(model, monkeypatch):
+def test_a_text_that_repeats_is_encoded_once(features, model, ids, monkeypatch):
     asked, encode = [], type(model).encode_texts
 
     def watched(self, texts):
@@ -154,7 +162,7 @@ def test_a_text_that_repeats_is_encoded_once(model, monkeypatch):
         return encode(self, texts)
 
     monkeypatch.setattr(type(model), "encode_texts", watched)
-    result = text_features(model, TEXTS, 2)
+    result = features(caption_table(ids, TEXTS, source="blip2"), batch_size=2, views=["raw"])[1]["text/final"]
     assert asked == ["a red star", "a blue circle", ""]
     assert np.array_equal(result[[0, 2, 4]], np.stack([result[0]] * 3))
 
@@ -166,6 +174,8 @@ def test_raw_features_are_those_of_the_files_unnormalised(features, model, pictu
     assert np.ptp(np.linalg.norm(made["raw/final"], axis=1)) > 1e-2
     assert attributes["normalization"] == "none"
     assert attributes["model"] == "slip"
+    assert attributes["revision"] == f"sha256:{model.revision}"
+    assert attributes["code"].startswith("trialign")
     assert "mean [0.485, 0.456, 0.406]" in attributes["preprocessing"]
 
 

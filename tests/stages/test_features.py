@@ -1,5 +1,9 @@
 """Stage `features`: from images, views and captions to a feature bank, or to one line that says what is wrong."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import yaml
@@ -11,6 +15,9 @@ from stages.features import main
 from tests.captioning.small_study import write_study
 from tests.features.tiny_models import slip_state, write_slip
 from tests.features.view_stores import write_views
+
+ACCELERATE = "-m accelerate.commands.launch --multi_gpu --num_machines 1 --num_processes 2 --main_process_port 0"
+TORCHRUN = "-m torch.distributed.run --standalone --nproc_per_node 3"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +54,57 @@ def run(folder, params, tmp_path):
         return out
 
     return stage
+
+
+@pytest.fixture
+def launched(run, folder, project_root, tmp_path):
+    """The stage in child processes, with the parameters of the last run; its output's path, and what was said."""
+
+    def stage(*before, out):
+        inputs = {"stimuli": "stimuli.csv", "images": "images", "views": "vse.zarr.zip", "captions": "captions.csv"}
+        options = {f"--{name}": folder / file for name, file in inputs.items()}
+        options |= {"--out": out, "--params-file": tmp_path / "params.yaml"}
+        words = [str(word) for option in options.items() for word in option]
+        return subprocess.run(
+            [*map(str, before), "-m", "stages.features", *words],
+            cwd=project_root,
+            env=os.environ | {"ACCELERATE_USE_CPU": "true"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return stage
+
+
+@pytest.mark.parametrize(("launcher", "shares"), [(ACCELERATE, "4 + 2"), (TORCHRUN, "2 + 2 + 2")])
+def test_any_number_of_processes_makes_the_same_bytes(launched, run, tmp_path, launcher, shares):
+    one = run(batch_size=2, layers=["final", "mean-1"]).read_bytes()
+    out = tmp_path / "shared" / "slip-b16.h5"
+    done = launched(sys.executable, *launcher.split(), out=out)
+    assert not done.returncode, done.stderr
+    n_processes = shares.count("+") + 1
+    assert done.stdout.startswith(f"features: 6 images, {n_processes} processes {shares}, slip (raw/final 24-d")
+    assert done.stdout.count("\n") == 1
+    assert out.read_bytes() == one
+    assert [path.name for path in out.parent.iterdir()] == ["slip-b16.h5"]
+
+
+@pytest.mark.parametrize("size", ["16k", "32k"])  # too small for the parts, and for the bank
+def test_a_full_disk_is_one_line_and_leaves_no_bank(launched, run, tmp_path, size):
+    run(batch_size=2, layers=["final", "mean-1", "both-2"])
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = f'mount -t tmpfs -o size={size} none {small} && "$@"; status=$?; ls -A {small}; exit $status'
+    within = ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+    if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    done = launched(*within, sys.executable, out=small / "bank.h5")
+    assert done.returncode == 2, done.stderr
+    assert "no space left on the device; make room and start again: " in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("Traceback")] == []
+    assert done.stdout.split() in ([".bank.h5.unfinished.features"], [])
 
 
 def test_views_and_captions_become_one_bank(run, capsys):
@@ -118,4 +176,4 @@ def test_nothing_is_left_after_an_error_on_the_way(run, tmp_path, folder):
             run()
     finally:
         path.write_bytes(whole)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
