@@ -12,6 +12,7 @@ from pipeline_lib.captioning.table import read_captions
 from pipeline_lib.common.cli import run_stage
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.params import load_section
+from pipeline_lib.common.space import space_needed
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import BankWriter
 from pipeline_lib.features.params import FeaturesParams
@@ -35,6 +36,7 @@ def main(
         source = model_source(params, table, images=images, views=views, captions=spoken, made_views=made_views)
     image_ids, widths = table.frame["image_id"].tolist(), {}
     with (
+        space_needed(out, "make room and start again"),
         written_whole(out) as unfinished,
         BankWriter(unfinished, image_ids, dtype=params.dtype, attributes=source.attributes) as bank,
     ):

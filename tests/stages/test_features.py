@@ -1,12 +1,14 @@
 """Stage `features`: from images, views and captions to a feature bank, or to one line that says what is wrong."""
 
+import errno
+
 import numpy as np
 import pytest
 import yaml
 
 from pipeline_lib.captioning.table import caption_table, write_captions
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.features.bank import open_bank
+from pipeline_lib.features.bank import BankWriter, open_bank
 from stages.features import main
 from tests.captioning.small_study import write_study
 from tests.features.tiny_models import slip_state, write_slip
@@ -119,3 +121,12 @@ def test_nothing_is_left_after_an_error_on_the_way(run, tmp_path, folder):
     finally:
         path.write_bytes(whole)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_full_disk_is_one_line(run, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "Can't close file")
+
+    monkeypatch.setattr(BankWriter, "write_rows", full)
+    with pytest.raises(InputError, match=r"slip-b16.h5: no space left on the device; make room and start again"):
+        run()
