@@ -23,7 +23,7 @@ def test_the_modality_of_a_layout_is_known_by_its_name():
 @pytest.mark.parametrize(
     ("picks", "layout", "says"),
     [
-        ("visual-17", "things-meg-bids", "'visual-17', which are EEG channels, but study.layout things-meg-bids holds MEG"),
+        ("visual-17", "things-meg-bids", "EEG channels, but study.layout things-meg-bids holds MEG; set it to all, or"),
         ("eeg", "things-meg-epochs", "'eeg', which are EEG channels"),
         ("meg", "things-eeg2-bids", "'meg', which are MEG channels, but study.layout things-eeg2-bids holds EEG"),
         ("meg", "things-meg-bids", None),
@@ -31,7 +31,7 @@ def test_the_modality_of_a_layout_is_known_by_its_name():
         (["Oz"], "things-meg-bids", None),
         ("visual-17", "bids", None),
     ],
-)  # fmt: skip
+)
 def test_channels_that_no_recording_of_the_layout_has(problems, params, picks, layout, says):
     params["preprocess"]["picks"], params["study"]["layout"] = picks, layout
     found = problems()

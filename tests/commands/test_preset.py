@@ -139,6 +139,16 @@ def test_neuroalign_and_the_phantom_are_the_way_back_from_every_system(params, p
     assert yaml.safe_load(params_file.read_text()) == params
 
 
+@pytest.mark.parametrize("study", sorted(STUDIES))
+def test_neuroalign_and_the_study_are_the_way_back_on_every_study(params, study):
+    def after(*names):
+        values = {key: value for name in names for key, value in read_preset(name).values.items()}
+        return with_values(params, values, where="params.yaml")
+
+    expected = after(study)
+    assert all(after(study, system, "neuroalign", study) == expected for system in SYSTEMS)
+
+
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_a_system_leaves_the_study_alone_but_for_what_is_named(name):
     # Else it could not follow the preset of any study.
@@ -151,8 +161,11 @@ def test_a_preset_stands_on_its_base():
 
 
 def test_the_list_names_every_preset():
-    listed = run()
-    assert all(any(line.startswith(name + " ") for line in listed.splitlines()) for name in EVERY)
+    lines = run().splitlines()
+    start = lines.index("systems, and other changes:")
+    named = {name: [n for n, line in enumerate(lines) if line.startswith(f"  {name} ")] for name in EVERY}
+    assert all(len(places) == 1 for places in named.values())
+    assert {name for name, (place,) in named.items() if place < start} == STUDIES | {"phantom"}
 
 
 def test_options_by_hand():
@@ -187,6 +200,8 @@ def test_full_prints_whole_sections(params, params_file):
 def test_unknown_preset():
     with pytest.raises(InputError, match=r"preset is 'mcbd', allowed: .*did you mean 'mcdb'"):
         run("mcbd")
+    with pytest.raises(InputError, match=r"preset is 'zzz', allowed: .* more; 'trialign preset' lists all"):
+        run("zzz")
 
 
 @pytest.mark.parametrize(
