@@ -72,11 +72,16 @@ def file_captions(path: Path, stimuli: StimulusTable) -> CaptionTable:
     InputError
         If a column is missing, a row names no image of the study, or an image has no row or more than one.
     """
-    frame = read_text_csv(path, cure="set caption.path to it, or caption.source to another source")
-    names, texts = _column(frame, NAME_COLUMNS, path), _column(frame, TEXT_COLUMNS, path)
+    names, texts = read_named(path)
     image_ids = stimuli.frame["image_id"].tolist()
     rows = rows_of(image_ids, match_image_names(names.tolist(), image_ids, what=str(path)), what=str(path))
     return caption_table(image_ids, texts.iloc[rows].tolist(), source="file", model=path.name)
+
+
+def read_named(path: Path) -> tuple[pd.Series, pd.Series]:
+    """The image names and the texts of the user's table, row by row."""
+    frame = read_text_csv(path, cure="set caption.path to it, or caption.source to another source")
+    return _column(frame, NAME_COLUMNS, path), _column(frame, TEXT_COLUMNS, path)
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.Series:

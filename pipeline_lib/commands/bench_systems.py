@@ -18,6 +18,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline_lib.commands.check import PARAMS_FILE, check_sections
+from pipeline_lib.commands.consistency import check_consistency, check_models_are_real
 from pipeline_lib.commands.experiments import Stop, find_dvc, noted_signals, run_experiment
 from pipeline_lib.commands.params_edit import with_values
 from pipeline_lib.commands.preset import Preset, as_options, preset_names, read_preset
@@ -34,18 +36,31 @@ from pipeline_lib.commands.workspace import (
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.params import read_params
 
-PARAMS_FILE = Path("params.yaml")
 CHANCE = "chance"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One preset to be run: what it sets in all, the study that this makes, and the name of its experiment."""
+    """One preset to be run.
+
+    Attributes
+    ----------
+    preset : Preset
+    options : list of str
+        What is set in all, ``-S key=value ...``.
+    study : str
+        The study that this makes.
+    name : str
+        Of the experiment.
+    problem : str
+        Why it cannot succeed, as its values alone say; empty if they do not.
+    """
 
     preset: Preset
     options: list[str]
     study: str
     name: str
+    problem: str
 
 
 def bench_systems(
@@ -70,6 +85,8 @@ def bench_systems(
     if dry_run:
         for run in runs:
             typer.echo(shlex.join(["dvc", "exp", "run", "-n", run.name, *run.options]))
+            if run.problem:
+                typer.echo(f"bench-systems: {run.preset.name} will not run: {run.problem}", err=True)
         return
     outcomes: list[Outcome] = []
     try:
@@ -146,11 +163,20 @@ def _planned(name: str, study: str, added: Sequence[str], params: dict[str, Any]
     options = as_options(Preset(name, chosen.why, chosen.source, values)).split()
     study_name = str(resolved["study"]["name"])
     words = "-".join(["bench", study_name, name, *added])
-    return Run(chosen, options, study_name, re.sub(r"[^\w-]+", "-", words))
+    return Run(chosen, options, study_name, re.sub(r"[^\w-]+", "-", words), _problem(resolved))
+
+
+def _problem(params: dict[str, Any]) -> str:
+    """What is wrong with values, without a look at data and weights: it would show hours later."""
+    sections = [found for found in check_sections(params) if not found.good]
+    others = [] if sections else [*check_consistency(params), *check_models_are_real(params)]
+    return next((found.say for found in [*sections, *others] if not found.good), "")
 
 
 def _outcome(run: Run, dvc: Path, workspace: Workspace, stop: Stop) -> Outcome:
     """Run one and restore the workspace."""
+    if run.problem:
+        return Outcome(run.preset.name, run.preset.published, error=run.problem)
     try:
         name, report = run_experiment(dvc, run.options, run.name, workspace, stop)
         return Outcome(run.preset.name, run.preset.published, experiment=name, report=report)

@@ -90,7 +90,9 @@ def _with_value(text: str, path: list[str], value: Any) -> str:
     items = [f"{' ' * key.start_mark.column}- {_scalar(item)}" for item in value] if isinstance(value, list) else []
     if not items:
         head += f" {_scalar(value)}"
-    lines[first : last + 1] = [_with_comment(head, rest, lines[first]), *items]
+    replaced = lines[first + 1 : last + 1] if isinstance(old, yaml.SequenceNode) else []
+    comments = [line for line in replaced if line.lstrip().startswith("#")]
+    lines[first : last + 1] = [_with_comment(head, rest, lines[first]), *comments, *items]
     return "\n".join(lines)
 
 

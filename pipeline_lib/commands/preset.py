@@ -19,7 +19,7 @@ import yaml
 
 from pipeline_lib.commands.params_edit import edited_text, flattened, with_values
 from pipeline_lib.commands.published import Figures, checked_figures
-from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.params import read_params
 
@@ -91,8 +91,9 @@ def read_preset(name: str, folder: Path = PRESETS) -> Preset:
     InputError
         If there is none of that name, its file lacks a key, or a value cannot be given as an option.
     """
-    if name not in preset_names(folder):
-        raise bad_value("preset", name, preset_names(folder))
+    if name not in (names := preset_names(folder)):
+        cure = did_you_mean(name, names) or "'trialign preset' lists all"
+        raise bad_value("preset", name, names, cure=cure)
     path = folder / f"{name}.yaml"
     content = read_params(path)
     if not set(NEEDED) <= set(content) <= {*NEEDED, *OPTIONAL} or not isinstance(content["set"] or {}, dict):
@@ -136,10 +137,16 @@ def _list_presets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table.grid(padding=(0, 2))
-    for name in preset_names():
-        table.add_row(name, read_preset(name).why)
-    Console(soft_wrap=False).print(table, markup=False)
+    presets = [read_preset(name) for name in preset_names()]
+    width = max(len(one.name) for one in presets)
+    for title, of_a_study in (("studies:", True), ("systems, and other changes:", False)):
+        table = Table.grid(padding=(0, 2), pad_edge=True)
+        table.add_column(min_width=width + 2)
+        for one in presets:
+            if ("study.name" in one.values) == of_a_study:
+                table.add_row(one.name, one.why)
+        typer.echo(title)
+        Console(soft_wrap=False).print(table, markup=False)
 
 
 def _resolved(chosen: Preset, params_file: Path) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.errors import InputError, bad_value
 
 if TYPE_CHECKING:
     import torch
@@ -105,8 +105,10 @@ def join_group(*, cpu: bool, module: str) -> Group:
     InputError
         If a launcher announces several processes, but they do not find each other: each would do all the work.
     """
-    announced = int(os.environ.get("WORLD_SIZE") or 1)
-    if announced == 1:
+    said = os.environ.get("WORLD_SIZE") or "1"
+    if not said.isdecimal():
+        raise bad_value("WORLD_SIZE", said, "a number of processes", cure="unset it, a launcher sets it")
+    if (announced := int(said)) <= 1:
         return ALONE
     alone = InputError(
         f"WORLD_SIZE is {announced}, but this process is alone; start it with 'torchrun --nproc_per_node {announced} "

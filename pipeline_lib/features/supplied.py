@@ -30,13 +30,7 @@ def supplied_source(params: FeaturesParams, stimuli: StimulusTable, *, captions:
         If another view or layer is asked for, there are captions (nothing can encode them), or the features are
         unusable or do not name every image of the study.
     """
-    where = f"{params.weights} (features.models, features.model) holds ready features"
-    if list(params.views) != ["raw"]:
-        raise bad_value("features.views", list(params.views), "[raw]", where=where)
-    if list(params.layers) != ["final"]:
-        raise bad_value("features.layers", list(params.layers), "[final]", where=where)
-    if len(captions):
-        raise InputError(f"{where}, so nothing can encode the {len(captions)} captions; set caption.source to none")
+    check_asked(params, has_captions=bool(len(captions)))
     features = read_supplied(params.weights, stimuli)
     attributes = {
         "model": params.model,
@@ -46,6 +40,23 @@ def supplied_source(params: FeaturesParams, stimuli: StimulusTable, *, captions:
         "captions": "none",
     }
     return FeatureSource(attributes, iter([FeatureRows(DATASET, 0, features)]))
+
+
+def check_asked(params: FeaturesParams, *, has_captions: bool) -> None:
+    """Refuse what ready features cannot give: other views and layers, and features of captions.
+
+    Raises
+    ------
+    InputError
+        Naming the parameter.
+    """
+    where = f"{params.weights} (features.models, features.model) holds ready features"
+    if list(params.views) != ["raw"]:
+        raise bad_value("features.views", list(params.views), "[raw]", where=where)
+    if list(params.layers) != ["final"]:
+        raise bad_value("features.layers", list(params.layers), "[final]", where=where)
+    if has_captions:
+        raise InputError(f"{where}, so nothing can encode captions; set caption.source to none")
 
 
 def read_supplied(folder: Path, stimuli: StimulusTable) -> np.ndarray:

@@ -22,6 +22,7 @@ from pipeline_lib.common.errors import InputError
 from tests.commands.fake_project import commit, environment, experiments, make_project, shell, state
 
 NO_VSE, NO_DLA = "neuroalign-no-vse", "neuroalign-no-dla"
+WITH_17 = {"bravl", "hmavd-17", "multilayer", "neurobridge", "shallow", "ubp"}
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +266,27 @@ def test_the_later_preset_counts(project):
     assert "loss.balancer=static" in options()
     assert "loss.balancer=mcdb" in options("mcdb")
     assert "loss.balancer=static" not in options("mcdb")
+
+
+@pytest.mark.parametrize(
+    ("study", "says"),
+    [
+        ("phantom-meg", "preprocess.picks is 'visual-17', which are EEG channels, but study.layout things-meg-bids"),
+        ("things-eeg2", "data/models/phantom has only ever seen the phantom's drawn pictures"),
+    ],
+)
+def test_what_cannot_succeed_is_not_begun(project, study, says):
+    assert says in invoke("ubp", "--study", study, "--dry-run").stderr
+    said = invoke("ubp", "--study", study, "--out", "table.csv", expect=1).stdout
+    assert f"failed: ubp: {says}" in said
+    assert experiments(project) == []
+
+
+@pytest.mark.parametrize("study", ["", "phantom-meg"])
+def test_every_system_but_those_of_17_channels_of_eeg_can_begin(project, study):
+    problems = {run.preset.name for run in planned(default_presets(), study, []) if run.problem}
+    assert problems == (WITH_17 if study else set())
+    assert not any(run.problem for run in planned(default_presets(), "", [study] if study else []))
 
 
 def test_without_names_all_that_were_published():

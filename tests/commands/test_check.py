@@ -27,12 +27,10 @@ def checked(tmp_path, monkeypatch, params):
 
 @pytest.fixture
 def weights(tmp_path, project_root):
-    """What the shipped parameters look for: a stand-in for own features, and the shipped captioner."""
-    features = tmp_path / "data/models/phantom/slip-b16"
-    features.mkdir(parents=True)
-    for name in ("features.npy", "images.txt"):
-        (features / name).touch()
-    shutil.copytree(project_root / "data/models/phantom/blip2", features.with_name("blip2"))
+    """What the shipped parameters look for: a tiny model, and the shipped captioner."""
+    models = tmp_path / "data/models/phantom"
+    write_slip(models / "slip-b16", slip_state())
+    shutil.copytree(project_root / "data/models/phantom/blip2", models / "blip2")
 
 
 @pytest.fixture
@@ -120,10 +118,81 @@ def test_weights_that_do_not_load_are_named(checked, weights, tmp_path):
     assert "model.yaml" in checked()["features.model"]
 
 
-def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_path):
-    folder = tmp_path / "data/models/phantom/slip-b16"
-    (folder / "features.npy").unlink()
-    write_slip(folder, slip_state())
+def test_a_role_of_the_phantom_study_is_made_by_its_stage(checked, weights, params, tmp_path):
+    params["features"]["model"] = "clip-l14"
+    assert checked() == {}
+    say = {finding.what: finding.say for finding in all_findings(tmp_path / "params.yaml")}["features.model"]
+    assert say.startswith("data/models/phantom/clip-l14 will be made by stage 'phantom-roles'")
+    params["features"]["layers"] = ["final", "class-99"]
+    assert "features.layers is 'class-99', allowed: final" in checked()["features.model"]
+
+
+def test_a_role_that_nobody_plays_is_named(checked, weights, params):
+    params["features"]["model"] = "clip-l41"
+    say = checked()["features.model"]
+    assert say.startswith("features.model is 'clip-l41', allowed: slip-b16, clip-b32, clip-l14")
+    assert say.endswith("add it to phantom_roles")
+    params["features"]["models"] = "mine"
+    assert "mine/clip-l41 is missing" in checked()["features.model"]
+
+
+@pytest.fixture
+def supplied(real, params, tmp_path):
+    """A real study that goes well with the user's own features; gives their folder."""
+    params.update(subjects=[])
+    params["study"]["layout"] = "arrays"
+    params["features"].update(model="own", views=["raw"])
+    params["target"]["view"], params["caption"]["source"] = "raw", "none"
+    params["loss"]["objectives"] = ["brain-image"]
+    (tmp_path / "weights/own").mkdir()
+    np.save(tmp_path / "weights/own/features.npy", np.ones((2, 3)))
+    (tmp_path / "weights/own/images.txt").write_text("b.jpg\na.jpg\n")
+    return tmp_path / "weights/own"
+
+
+def test_supplied_features_are_held_against_the_images(checked, supplied):
+    assert checked() == {}
+    (supplied / "images.txt").write_text("b.jpg\nunicorn.jpg\n")
+    assert "unicorn" in checked()["features.model"]
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "says"),
+    [
+        ("features", {"views": ["raw", "noise"]}, "features.views is ['raw', 'noise'], allowed: [raw]"),
+        ("features", {"layers": ["final", "mean-3"]}, "features.layers is ['final', 'mean-3'], allowed: [final]"),
+        ("caption", {"source": "label"}, "so nothing can encode captions; set caption.source to none"),
+    ],
+)
+def test_what_supplied_features_cannot_give_is_named(checked, supplied, params, section, change, says):
+    params[section].update(change)
+    bad = checked()
+    assert set(bad) == {"features.model"}
+    assert says in bad["features.model"]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("image,text\na.jpg,an a\nb.jpg,\n", ""),
+        ("image,text\na.jpg,an a\n", "missing: b"),
+        ("image,text\na.jpg,an a\nb.jpg,a b\nunicorn.jpg,c\n", "unicorn"),
+        ("image,words\na.jpg,an a\n", "needs a column named text or caption, has image, words"),
+        (None, "captions.csv: no such caption table; set caption.path to it"),
+    ],
+)
+def test_an_own_caption_table_is_held_against_the_images(checked, real, params, tmp_path, table, says):
+    params.update(subjects=[])
+    params["study"]["layout"] = "arrays"
+    params["caption"].update(source="file", path="captions.csv")
+    if table:
+        (tmp_path / "captions.csv").write_text(table)
+    bad = checked()
+    assert set(bad) == ({"caption.path"} if says else set())
+    assert says in bad.get("caption.path", "")
+
+
+def test_a_layer_that_the_model_lacks_is_named(checked, weights, params):
     params["features"]["layers"] = ["final", "mean-0.75", "class-99"]
     assert (
         "features.layers is 'class-99', allowed: final, class-1..class-2, mean-1..mean-2" in checked()["features.model"]
@@ -134,7 +203,6 @@ def test_a_layer_that_the_model_lacks_is_named(checked, weights, params, tmp_pat
 
 def test_captions_that_the_features_model_cannot_encode_are_named(checked, weights, params, tmp_path):
     folder = tmp_path / "data/models/phantom/slip-b16"
-    (folder / "features.npy").unlink()
     state = slip_state()
     write_slip(folder, {name: tensor for name, tensor in state.items() if name.startswith("visual.")})
     assert "has no text tower, so nothing can encode the captions; set caption.source" in checked()["features.model"]
@@ -146,7 +214,6 @@ def test_a_model_of_a_hub_out_of_reach_is_named(checked, weights, params, tmp_pa
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.model_info", unreachable)
     folder = tmp_path / "data/models/phantom/slip-b16"
-    (folder / "features.npy").unlink()
     (folder / "model.yaml").write_text("kind: timm\nhub: timm/vit_small_patch14_dinov2.lvd142m\n")
     assert "the hub cannot be reached and it is not in the cache" in checked()["features.model"]
 
@@ -240,22 +307,13 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
         ("vse", {"enabled": False}, "target", "vse.enabled is false"),
         ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
         ("loss", {"objectives": ["adapter-consistency"]}, "objectives", "set encoder.heads.text: adapter"),
+        ("preprocess", {"picks": "meg"}, "channels", "'meg', which are MEG channels, but study.layout things-eeg2"),
         ("bravl", {"enabled": True}, "bravl", "the preset bravl sets them"),
     ],
 )
 def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):
     params[section].update(change)
     assert says in checked()[what]
-
-
-@pytest.mark.parametrize("gallery", ["text", "image+text"])
-def test_a_gallery_of_captions_where_there_are_none_is_named_before_anything_is_trained(
-    checked, weights, params, gallery
-):
-    params["evaluate"].update(galleries=["image", gallery])
-    assert "galleries" not in checked()
-    params["caption"]["source"], params["loss"]["objectives"] = "none", ["brain-image"]
-    assert f"{gallery} needs captions, but caption.source is 'none'" in checked()["galleries"]
 
 
 def test_a_fold_of_an_unknown_subject_is_named(checked, weights, params):

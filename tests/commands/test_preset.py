@@ -54,7 +54,7 @@ def test_what_ships():
     others = {"neuroalign", "atm-s", "ubp", "bravl", "shallow", "multilayer", "chance"}
     others |= {"neurobridge", "neurobridge-tsconv"}
     assert ablations | nice | hmavd | others == SYSTEMS
-    assert STUDIES | {"phantom", "quick", "mcdb"} <= set(EVERY)
+    assert STUDIES | {"phantom", "quick", "one-subject", "mcdb"} <= set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -133,11 +133,14 @@ def test_the_phantom_is_the_way_back_from_every_study(params, params_file, name)
     assert yaml.safe_load(params_file.read_text()) == params
 
 
-@pytest.mark.parametrize("name", sorted(SYSTEMS))
-def test_neuroalign_and_the_phantom_are_the_way_back_from_every_system(params, params_file, name):
-    for written in (name, "neuroalign", "phantom"):
-        run(written, "--write", "--params-file", params_file)
-    assert yaml.safe_load(params_file.read_text()) == params
+@pytest.mark.parametrize("study", sorted(STUDIES))
+def test_neuroalign_and_the_study_are_the_way_back_on_every_study(params, study):
+    def after(*names):
+        values = {key: value for name in names for key, value in read_preset(name).values.items()}
+        return with_values(params, values, where="params.yaml")
+
+    expected = after(study)
+    assert all(after(study, system, "neuroalign", study) == expected for system in SYSTEMS)
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
@@ -152,8 +155,11 @@ def test_a_preset_stands_on_its_base():
 
 
 def test_the_list_names_every_preset():
-    listed = run()
-    assert all(any(line.startswith(name + " ") for line in listed.splitlines()) for name in EVERY)
+    lines = run().splitlines()
+    start = lines.index("systems, and other changes:")
+    named = {name: [n for n, line in enumerate(lines) if line.startswith(f"  {name} ")] for name in EVERY}
+    assert all(len(places) == 1 for places in named.values())
+    assert {name for name, (place,) in named.items() if place < start} == STUDIES | {"phantom"}
 
 
 def test_options_by_hand():
@@ -173,6 +179,13 @@ def test_writing_changes_the_lines_in_question_only(params_text, params_file):
     ]
 
 
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_neuroalign_and_the_phantom_are_the_way_back_from_every_system_to_the_byte(params_text, params_file, name):
+    for written in (name, "neuroalign", "phantom"):
+        run(written, "--write", "--params-file", params_file)
+    assert params_file.read_text(encoding="utf-8") == params_text
+
+
 def test_writing_twice_is_writing_once(params_file):
     run("arrays", "--write", "--params-file", params_file)
     once = params_file.read_bytes()
@@ -188,6 +201,8 @@ def test_full_prints_whole_sections(params, params_file):
 def test_unknown_preset():
     with pytest.raises(InputError, match=r"preset is 'mcbd', allowed: .*did you mean 'mcdb'"):
         run("mcbd")
+    with pytest.raises(InputError, match=r"preset is 'zzz', allowed: .* more; 'trialign preset' lists all"):
+        run("zzz")
 
 
 @pytest.mark.parametrize(
@@ -236,6 +251,7 @@ SHAPES = """# first
 a: 1      # one
 
 b:        # letters
+          # of the alphabet
 - x       # ex
 - y
 
@@ -256,8 +272,8 @@ def test_any_value_can_be_replaced_by_any(value):
     for key in flattened(before):
         edited = edited_text(SHAPES, {key: value}, where="x")
         assert yaml.safe_load(edited) == with_values(before, {key: value}, where="x"), key
-        for comment in ("# first", "# one", "# letters", "# none", "# between", "# nothing", "# last"):
-            assert comment in edited, key
+        for word in ("first", "one", "letters", "of the alphabet", "none", "between", "nothing", "last"):
+            assert f"# {word}" in edited, key
         assert edited.count("\n\n") == 2, key
         assert yaml.safe_load(edited_text(edited, flattened(before), where="x")) == before, key
 

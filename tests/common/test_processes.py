@@ -30,6 +30,12 @@ def test_a_process_that_is_said_to_have_others_but_has_none_is_refused(monkeypat
         join_group(cpu=True, module="stages.caption")
 
 
+def test_a_number_of_processes_that_is_none_is_named(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(InputError, match="WORLD_SIZE is 'two', allowed: a number of processes; unset it"):
+        join_group(cpu=True, module="stages.caption")
+
+
 @pytest.mark.parametrize(("n_items", "size"), [(0, 2), (1, 3), (7, 3), (9, 3)])
 def test_shares_are_even_and_complete(n_items, size):
     shares = [Group(rank, size).share(range(n_items)) for rank in range(size)]
