@@ -12,8 +12,6 @@ What is measured goes to standard output as one JSON object; what is being done,
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from json import dumps
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -22,7 +20,9 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks.preprocess import ROOT, _rounded, _say, _scratch_folder, _timed, surroundings
+from benchmarks.interleaved import Times, interleaved
+from benchmarks.processes import scratch_folder
+from benchmarks.reporting import ROOT, rounded, say, surroundings, write_figures
 from pipeline_lib.captioning.params import CaptionParams
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.cli import run_stage
@@ -55,13 +55,10 @@ def main(
     scratch: Annotated[Path | None, typer.Option(help="Where to write the pictures; removed afterwards.")] = None,
 ) -> None:
     """Measure captioning on this machine."""
-    figures = {"benchmark": "caption", "quick": quick, **surroundings()}
-    figures["versions"] |= {name: version(name) for name in LIBRARIES}
-    with _scratch_folder(scratch) as folder:
+    figures = {"benchmark": "caption", "quick": quick, **surroundings(LIBRARIES)}
+    with scratch_folder(scratch) as folder:
         figures["captions"] = caption_figures(QUICK if quick else FULL, folder, model, dtype)
-    if report and str(report) != "-":
-        report.write_text(dumps(figures, indent=2) + "\n", encoding="utf-8")
-    typer.echo(dumps(figures))
+    write_figures(figures, report)
 
 
 def caption_figures(size: Size, folder: Path, model: Path | None, dtype: str) -> dict[str, Any]:
@@ -70,7 +67,7 @@ def caption_figures(size: Size, folder: Path, model: Path | None, dtype: str) ->
 
     params = load_section(ROOT / "params.yaml", "caption", CaptionParams)
     use_threads(params.threads)
-    _say(f"writing {size.images} pictures to {folder}")
+    say(f"writing {size.images} pictures to {folder}")
     files = write_pictures(folder, size.images)
     captioner = load(model or write_model(folder / "model"), dtype, decoding_of(params))
     ways = {
@@ -78,8 +75,8 @@ def caption_figures(size: Size, folder: Path, model: Path | None, dtype: str) ->
         "pipeline": lambda: pipeline(captioner, files, size.batch_size, folder),
         "one_at_a_time": lambda: one_at_a_time(captioner, files),
     }
-    captions, seconds = take_turns(ways, size.rounds)
-    rates = {name: size.images / median(values) for name, values in seconds.items()}
+    captions, times = take_turns(ways, size.rounds)
+    rates = {name: size.images / median(taken.wall) for name, taken in times.items()}
     return {
         "images": size.images,
         "batch_size": size.batch_size,
@@ -88,22 +85,21 @@ def caption_figures(size: Size, folder: Path, model: Path | None, dtype: str) ->
         "threads": params.threads,
         "parameters": captioner.model.num_parameters(),
         "new_tokens": captioner.decoding.max_new_tokens,
-        "images_per_s": {name: _rounded(rate) for name, rate in rates.items()},
-        "times_bare": _rounded(rates["pipeline"] / rates["bare"]),
-        "times_one_at_a_time": _rounded(rates["pipeline"] / rates["one_at_a_time"]),
+        "images_per_s": {name: rounded(rate) for name, rate in rates.items()},
+        "times_bare": rounded(rates["pipeline"] / rates["bare"]),
+        "times_one_at_a_time": rounded(rates["pipeline"] / rates["one_at_a_time"]),
         "same_captions": captions["pipeline"] == captions["bare"] == captions["one_at_a_time"],
     }
 
 
-def take_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """Run each way once a round, after one that is not measured; what each gave, and its seconds."""
+def take_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, Any], dict[str, Times]]:
+    """Run each way once a round, after one that is not measured; what each gave, and how long it took."""
     results: dict[str, Any] = {}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        _say(f"round {turn} of {rounds}")
-        for name, way in ways.items():
-            results[name] = _timed(way, seconds[name] if turn else [])
-    return results, seconds
+
+    def kept(name: str) -> Callable[[], None]:
+        return lambda: results.update({name: ways[name]()})
+
+    return results, interleaved({name: kept(name) for name in ways}, rounds)
 
 
 def bare(captioner: Any, files: Sequence[Path], batch_size: int) -> Callable[[], list[Any]]:

@@ -13,6 +13,7 @@ from pipeline_lib.commands.params_edit import with_values
 from pipeline_lib.common.params import read_params
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.training.bravl_params import BravlParams
 from pipeline_lib.training.data import DTYPES, TrainingData
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.model import AlignmentModel, Shapes
@@ -25,8 +26,10 @@ FEATURE_DIM = 512  # SLIP's, of images and captions
 MANY_EPOCHS = 100_000  # so that SPR's noise, which fades until the last, is still there in the steps measured
 
 NEUROALIGN = {
+    "target.view": "vse",
     "target.layer": "final",
     "target.scale": "unit",
+    "bravl.enabled": False,
     "encoder.name": "tsconv",
     "encoder.dim": 256,
     "encoder.dropout": 0.5,
@@ -86,6 +89,7 @@ def made_settings(values: Mapping[str, Any]) -> Settings:
         encoder=EncoderParams.model_validate(params["encoder"]),
         loss=LossParams.model_validate(params["loss"]),
         train=TrainParams.model_validate(params["train"]),
+        bravl=BravlParams.model_validate(params["bravl"]),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline_lib.balancing.gradients import norm_of
+from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.objectives.normalize import Embeddings
 from pipeline_lib.objectives.params import LossParams
 
@@ -69,11 +70,18 @@ class Balancer(ABC):
 
         Raises
         ------
+        InputError
+            If no loss depends on any parameter.
         ValueError
             If the losses are not those of the objectives.
         """
         if set(losses) != set(self.objectives):
             raise ValueError(f"losses must be {self.objectives}, got {list(losses)}")
+        if not any(loss.requires_grad for loss in losses.values()):
+            raise InputError(
+                f"loss.objectives: {listed(self.objectives)} leaves nothing to learn, as encoder.heads.image and .text "
+                "have no parameters; name brain-image too, or choose other heads"
+            )
         for parameter in [*self.parameters, *self.learned]:
             parameter.grad = None
         record = self.fill_gradients([losses[name] for name in self.objectives], embeddings)

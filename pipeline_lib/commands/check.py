@@ -17,13 +17,13 @@ from pipeline_lib.common.stimulus_table import SPLITS
 from pipeline_lib.encoders.params import EncoderParams
 from pipeline_lib.features.params import FeaturesParams
 from pipeline_lib.objectives.params import LossParams
-from pipeline_lib.objectives.terms import NEED_TEXT
+from pipeline_lib.objectives.terms import NEED_TEXT, check_adapter
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
-from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.retrieval.params import TEXT_GALLERIES, EvaluateParams
 from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import ViewsParams, VseParams
 from pipeline_lib.training.bravl_params import BravlParams, check_bravl
@@ -99,9 +99,8 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
     """Values that are each allowed, but not together."""
 
     def held_out() -> str:
-        for name in params["held_out"]:
-            if name not in params["subjects"]:
-                raise bad_value("held_out", name, params["subjects"])
+        if unknown := [name for name in params["held_out"] if name not in params["subjects"]]:
+            raise bad_value("held_out", unknown[0], params["subjects"])
         if params["held_out"] and len(params["subjects"]) < 2:
             raise InputError("held_out needs at least two subjects; set it to []")
         return f"{len(params['held_out'])} inter-subject folds"
@@ -111,8 +110,7 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
             names = params["target"][key] or []
             for name in [names] if isinstance(names, str) else names:
                 if name not in params["features"][made]:
-                    cure = f"add it to features.{made}"
-                    raise bad_value(f"target.{key}", name, params["features"][made], cure=cure)
+                    raise bad_value(f"target.{key}", name, params["features"][made], cure=f"add it to features.{made}")
         if "vse" in params["features"]["views"] and not params["vse"]["enabled"]:
             raise InputError("features.views holds 'vse', but vse.enabled is false; enable it or remove the view")
         view, layer = (
@@ -128,6 +126,13 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
                 f"loss.objectives are {listed(names)}, but caption.source is 'none'; keep brain-image alone, "
                 "or choose a caption source"
             )
+        check_adapter(names, available=params["encoder"]["heads"]["text"] == "adapter")
+        return listed(names)
+
+    def galleries() -> str:
+        names = params["evaluate"]["galleries"]
+        if params["caption"]["source"] == "none" and (needing := sorted(set(names) & set(TEXT_GALLERIES))):
+            raise InputError(f"evaluate.galleries: {listed(needing)} needs captions, but caption.source is 'none'")
         return listed(names)
 
     def bravl() -> str:
@@ -138,6 +143,7 @@ def check_consistency(params: dict[str, Any]) -> Iterator[Finding]:
     yield _finding("inter-subject folds", held_out)
     yield _finding("target", target)
     yield _finding("objectives", objectives)
+    yield _finding("galleries", galleries)
     yield _finding("bravl", bravl)
 
 

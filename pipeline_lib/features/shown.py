@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -19,7 +20,7 @@ from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import RAW, STORED, View
-from pipeline_lib.stimuli.images import read_image, resize_and_crop
+from pipeline_lib.stimuli.images import read_image, resize_and_crop, resized_shape
 from pipeline_lib.stimuli.made_views import MADE_VIEWS, made_view
 from pipeline_lib.stimuli.params import ViewsParams
 from pipeline_lib.stimuli.views import Views, open_views
@@ -137,15 +138,23 @@ class ShownImages:
                 yield _joined(digest, view)
 
     def _open(self, row: int) -> _Opened:
-        file, views = self._files[row], {}
+        views: dict[View, Tensor] = {}
         if self._needs_file:
+            file = self._files[row]
             rgb = read_image(file)
-            square = _square(rgb, self._params.size, file) if any(view in MADE_VIEWS for view in self.views) else None
-            for view in self.views:
-                if view != STORED:
-                    shown = rgb if view == RAW else made_view(view, square, self.image_ids[row], self._params)
-                    views[view] = self._model.fit(shown)
+            with _naming(file):
+                views = self._fitted(rgb, self.image_ids[row])
         return _Opened(row, views, self._file_digest(row))
+
+    def _fitted(self, rgb: np.ndarray, image_id: str) -> dict[View, Tensor]:
+        """A picture in all views that are not stored, as the model wants them."""
+        made = [view for view in self.views if view in MADE_VIEWS]
+        square = resize_and_crop(rgb, self._params.size) if made else None
+        fitted = {view: self._model.fit(made_view(view, square, image_id, self._params)) for view in made}
+        if RAW in self.views:
+            resized_shape(rgb.shape, self._model.settings.image_size)  # the model's own resizing would take any memory
+            fitted[RAW] = self._model.fit(rgb)
+        return fitted
 
     def _stacked(self, opened: Sequence[_Opened]) -> ShownBatch:
         rows = [image.row for image in opened]
@@ -171,9 +180,10 @@ def _joined(digest: str, view: np.ndarray | None) -> str:
     return digest if view is None else digest + hashlib.sha256(view.tobytes()).hexdigest()
 
 
-def _square(rgb: np.ndarray, size: int, file: Path) -> np.ndarray:
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
     try:
-        return resize_and_crop(rgb, size)
+        yield
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 

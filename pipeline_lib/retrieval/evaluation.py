@@ -1,8 +1,9 @@
 """One pass of each trained model over the test partition, after everything about it has been chosen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,16 +60,22 @@ def about(inputs: Inputs, declared: Declared, study: StudyParams, params: Evalua
     """What a reader of the metrics has to know; see :func:`pipeline_lib.retrieval.report.about_lines`."""
     folder = declared.folders(inputs.runs)[0]
     _, card, trained_with = load_run(folder)
-    validation = trained_with["train"]["validation"]
     return about_lines(
         study=study.name,
         synthetic=study.name.startswith("phantom"),
         closed_set=study.closed_set,
         repeats=params.repeats,
         whitening=card.whitening,
-        selection=f"epoch of lowest validation loss ({validation['loss']}), split by {validation['split']}",
+        selection=_selection(trained_with),
         remarks=[*_pairs_remarks(trained_with["train"]["pairs"]), *_view_remarks(card)],
     )
+
+
+def _selection(trained_with: Mapping[str, Any]) -> str:
+    """By which loss the epoch was chosen: not by brain-image where that was no objective."""
+    validation, objectives = trained_with["train"]["validation"], trained_with["loss"]["objectives"]
+    by = validation["loss"] if validation["loss"] in objectives else "total"
+    return f"epoch of lowest validation loss ({'elbo' if 'elbo' in objectives else by}), split by {validation['split']}"
 
 
 def _pairs_remarks(pairs: str) -> list[str]:

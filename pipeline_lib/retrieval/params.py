@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, field_validator
 from pipeline_lib.common.params import Section
 
 GalleryName = Literal["image", "class-center", "text", "image+text"]
+TEXT_GALLERIES: tuple[GalleryName, ...] = ("text", "image+text")
 
 
 class EvaluateParams(Section):

@@ -1,6 +1,11 @@
 """Read a picture from disk as plain 8-bit RGB, whatever it was saved as, and bring it to the size that is wanted."""
 
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -12,6 +17,8 @@ from pipeline_lib.common.errors import InputError
 # Pillow's other formats include PostScript, which it hands to an interpreter: a picture must not run anything.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000")
 MAX_PIXELS = 178_956_970  # where Pillow, too, takes a file for a decompression bomb
+GIGANTIC_PIXELS = 1 << 24
+GIGANTIC_TURN = Lock()  # a picture of the largest size takes up to 3 GB while it is decoded, and many threads read
 BACKGROUND = (255, 255, 255)  # under transparent pixels
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
@@ -26,12 +33,11 @@ TURNS = {
 
 
 def load_image(path: Path, size: int | None) -> ndarray:
-    """:func:`read_image`, then :func:`resize_and_crop`; errors name `path`."""
-    rgb = read_image(path)
-    try:
-        return resize_and_crop(rgb, size)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    """:func:`read_image`, then :func:`resize_and_crop`; errors name `path`.
+
+    Of pictures with more than :data:`GIGANTIC_PIXELS` only one at a time is in memory, whatever the number of threads.
+    """
+    return _decoded(path, lambda rgb: resize_and_crop(rgb, size))
 
 
 def read_image(path: Path) -> ndarray:
@@ -55,20 +61,7 @@ def read_image(path: Path) -> ndarray:
     InputError
         If the file is missing, does not decode to its end, or is too large to be a picture.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_pixels(*image.size)
-            return np.asarray(_as_rgb(_upright(image)))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
-        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
+    return _decoded(path, lambda rgb: rgb)
 
 
 def resize_and_crop(rgb: ndarray, size: int | None) -> ndarray:
@@ -94,19 +87,61 @@ def resize_and_crop(rgb: ndarray, size: int | None) -> ndarray:
     """
     if size is None or rgb.shape[:2] == (size, size):
         return rgb
-    height, width = rgb.shape[:2]
-    short = min(height, width)
-    new_height, new_width = (max(size, round(side * size / short)) for side in (height, width))
-    _check_pixels(new_width, new_height)
-    method = cv2.INTER_AREA if size < short else cv2.INTER_LINEAR
+    new_height, new_width = resized_shape(rgb.shape, size)
+    method = cv2.INTER_AREA if size < min(rgb.shape[:2]) else cv2.INTER_LINEAR
     resized = cv2.resize(rgb, (new_width, new_height), interpolation=method)
     top, left = (new_height - size) // 2, (new_width - size) // 2
     return np.ascontiguousarray(resized[top : top + size, left : left + size])
 
 
+def resized_shape(shape: Sequence[int], size: int) -> tuple[int, int]:
+    """Height and width when the short side of an image of `shape` is brought to `size` pixels.
+
+    Raises
+    ------
+    InputError
+        If the picture is so narrow that its long side would become too large.
+    """
+    height, width = shape[:2]
+    short = min(height, width)
+    new_height, new_width = (max(size, round(side * size / short)) for side in (height, width))
+    _check_pixels(new_width, new_height)
+    return new_height, new_width
+
+
+def _decoded(path: Path, finish: Callable[[ndarray], ndarray]) -> ndarray:
+    _hush_pillow()
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _check_pixels(*image.size)
+            with _turn(*image.size):
+                return finish(np.asarray(_as_rgb(_upright(image))))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
+        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
+
+
+def _hush_pillow() -> None:
+    """Pillow's warnings name no file: what it warns of is a picture all the same, or is refused here in one line."""
+    ignored = ("ignore", None, Warning, re.compile("PIL"), 0)
+    if ignored not in warnings.filters:  # adding it again would bring back what other libraries have said already
+        warnings.filterwarnings("ignore", module="PIL")
+
+
 def _check_pixels(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InputError(f"{width} x {height} pixels are too many (at most {MAX_PIXELS}); shrink or crop the image")
+
+
+def _turn(width: int, height: int) -> AbstractContextManager[object]:
+    return GIGANTIC_TURN if width * height > GIGANTIC_PIXELS else nullcontext()
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -130,5 +165,5 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion clips at 255 instead of scaling.
-    return Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
+    # Pillow's own conversion clips at 255 instead of scaling. 257 is odd: no value lies halfway between two.
+    return Image.fromarray(cv2.convertScaleAbs(np.asarray(image, dtype=np.uint16), alpha=1 / 257))

@@ -62,7 +62,7 @@ def extract_saliency(rgb: ndarray, params: VseParams) -> Saliency:
         If `rgb` is no 8-bit RGB image.
     """
     weight = saliency_steps(rgb, params).antagonism
-    return Saliency(view=_rounded(rgb * weight[..., None]), map=_rounded(weight * 255))
+    return Saliency(view=_rounded(rgb * cv2.merge([weight] * 3)), map=_rounded(weight * 255))
 
 
 def saliency_steps(rgb: ndarray, params: VseParams) -> SaliencySteps:

@@ -94,7 +94,10 @@ class WeightDecay(Section):
 
 
 class ValidationParams(Section):
-    """What is held out of the training partition, and by which loss the best epoch is chosen."""
+    """What is held out of the training partition, and by which loss the best epoch is chosen.
+
+    Where ``brain-image`` is no objective, that is ``total``.
+    """
 
     split: Literal["samples", "images", "concepts"]
     size: int = Field(ge=2)

@@ -88,5 +88,6 @@ class ViewChoice:
         mean = self.similarity.sum() / n_seen
         below = (mean - self.similarity) * self.seen
         deviation = (below.square().sum() / (n_seen - 1).clamp_min(1)).sqrt().clamp_min(LEAST_DEVIATION)
-        steps = (below / (self.params.deviations * deviation)).trunc()
+        # One similarity that is NaN makes all NaN. The trainer says so after the epoch; till then views have to exist.
+        steps = (below / (self.params.deviations * deviation)).trunc().nan_to_num()
         return (middle(len(self.views)) + steps).clamp(0, len(self.views) - 1).long()

@@ -65,6 +65,13 @@ def test_an_objective_that_reaches_nothing_is_borne(toy, loss_params, balancer_n
     assert all(p.grad.isfinite().all() for p in toy.parameters())
 
 
+def test_objectives_none_of_which_reaches_anything_are_refused(toy, loss_params, balancer_name):
+    params = loss_params(balancer=balancer_name, objectives=["image-text"])
+    losses, embeddings = toy.step(params)
+    with pytest.raises(InputError, match=r"loss\.objectives: image-text leaves nothing to learn.*name brain-image too"):
+        toy.balancer(params).backward({name: loss.detach() for name, loss in losses.items()}, embeddings)
+
+
 def test_a_batch_of_one_gives_finite_gradients(make_toy, loss_params, balancer_name):
     toy = make_toy(n_items=1)
     params = loss_params(balancer=balancer_name)

@@ -239,12 +239,23 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
         ("target", {"views": "uncertainty"}, "section target", "needs two views at least in target.view"),
         ("vse", {"enabled": False}, "target", "vse.enabled is false"),
         ("caption", {"source": "none"}, "objectives", "keep brain-image alone"),
+        ("loss", {"objectives": ["adapter-consistency"]}, "objectives", "set encoder.heads.text: adapter"),
         ("bravl", {"enabled": True}, "bravl", "the preset bravl sets them"),
     ],
 )
 def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):
     params[section].update(change)
     assert says in checked()[what]
+
+
+@pytest.mark.parametrize("gallery", ["text", "image+text"])
+def test_a_gallery_of_captions_where_there_are_none_is_named_before_anything_is_trained(
+    checked, weights, params, gallery
+):
+    params["evaluate"].update(galleries=["image", gallery])
+    assert "galleries" not in checked()
+    params["caption"]["source"], params["loss"]["objectives"] = "none", ["brain-image"]
+    assert f"{gallery} needs captions, but caption.source is 'none'" in checked()["galleries"]
 
 
 def test_a_fold_of_an_unknown_subject_is_named(checked, weights, params):

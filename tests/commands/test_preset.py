@@ -51,7 +51,8 @@ def test_what_ships():
     ablations = {f"neuroalign-no-{part}" for part in ("vse", "sga", "dla", "text")} | {"neuroalign-label"}
     nice = {"nice", "nice-sa", "nice-ga", "nice-llm", "nice-llm-dla"}
     hmavd = {f"hmavd{row}" for row in ("", "-17", "-sa", "-ga", "-text", "-text-adapter", "-no-adapter")}
-    others = {"neuroalign", "atm-s", "ubp", "bravl", "neurobridge", "shallow", "multilayer", "chance"}
+    others = {"neuroalign", "atm-s", "ubp", "bravl", "shallow", "multilayer", "chance"}
+    others |= {"neurobridge", "neurobridge-tsconv"}
     assert ablations | nice | hmavd | others == SYSTEMS
     assert STUDIES | {"phantom", "quick", "mcdb"} <= set(EVERY)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline_lib.common.stimulus_table import read_stimulus_table
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, evaluate_runs
+from pipeline_lib.recordings.params import StudyParams
+from pipeline_lib.retrieval.evaluation import Declared, Inputs, about, evaluate_runs
 from pipeline_lib.retrieval.metrics import retrieval_metrics
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.report import retrieval_report
@@ -28,7 +29,7 @@ def evaluated(study, settings, params, tmp_path):  # noqa: F811
     return Inputs(tmp_path, study.epochs, study.features, table), EvaluateParams.model_validate(params["evaluate"])
 
 
-def test_unseen_images_are_found_and_the_report_says_so(evaluated):
+def test_unseen_images_are_found_and_the_report_says_so(evaluated, params):
     results = list(evaluate_runs(evaluated[0], DECLARED, evaluated[1]))
     assert len(results) == 12
     for result in results:
@@ -37,6 +38,8 @@ def test_unseen_images_are_found_and_the_report_says_so(evaluated):
     again = list(evaluate_runs(evaluated[0], DECLARED, evaluated[1]))
     for one, other in zip(results, again, strict=True):
         np.testing.assert_array_equal(one.similarity, other.similarity)
+    said = about(evaluated[0], DECLARED, StudyParams.model_validate(params["study"]), evaluated[1])
+    assert "lowest validation loss (elbo), split by" in " ".join(said)
     report = retrieval_report(results, evaluated[1], [])
     assert report["intra"]["image+text"]["p"] < 0.05
     assert report["inter"]["image"]["p"] < 0.05

@@ -115,6 +115,20 @@ def test_the_metrics_name_the_view_that_is_searched_where_it_is_another(trained,
     assert len(said) == 9 + len(views)
 
 
+@pytest.mark.parametrize(
+    ("objectives", "asked", "named"),
+    [
+        (["brain-image", "guidance"], "brain-image", "brain-image"),
+        (["brain-image"], "total", "total"),
+        (["brain-text", "guidance"], "brain-image", "total"),
+    ],
+)
+def test_the_metrics_name_the_loss_that_picked_the_epoch(trained, params, objectives, asked, named):
+    params["loss"]["objectives"], params["train"]["validation"]["loss"] = objectives, asked
+    said = " ".join(lines_of(trained(epochs=1), params))
+    assert f"epoch of lowest validation loss ({named}), split by samples" in said
+
+
 def lines_of(inputs, params):
     study_params = StudyParams.model_validate(params["study"])
     return about(inputs, INTRA, study_params, EvaluateParams.model_validate(params["evaluate"]))

@@ -1,7 +1,9 @@
 """A picture is 8-bit RGB whatever it was saved as; a file that is no picture is named."""
 
 import io
+import re
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -89,6 +91,14 @@ def test_sixteen_bits_are_scaled_not_clipped(saved, name):
     assert read_image(saved(Image.fromarray(deep), name))[0, :, 0].tolist() == [0, 3, 128, 255]
 
 
+def test_every_value_of_sixteen_bits_becomes_the_nearest(saved):
+    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    expected = np.rint(deep / 257)
+    assert (read_image(saved(Image.fromarray(deep), "deep.png"))[..., 1] == expected).all()
+    big_endian = saved(b"P5 256 256 65535 " + deep.astype(">u2").tobytes(), "deep.pgm")
+    assert outcome(big_endian) in ("picture", "named")
+
+
 def test_sixteen_bit_colour_is_scaled(saved):
     rows = b"\x00" + struct.pack(">6H", 65535, 0, 32768, 0, 65535, 257)
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
@@ -132,10 +142,43 @@ def test_an_unknown_orientation_is_none(saved, picture, value):
     assert (read_image(saved(Image.fromarray(picture()), "odd.png", exif=exif)) == picture()).all()
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_a_damaged_exif_block_does_not_matter(saved, picture):
+def test_a_damaged_exif_block_does_not_matter_and_is_not_spoken_of(saved, picture, recwarn):
     damaged = b"Exif\x00\x00II*\x00\xff\xff\xff\xff" + b"\x07" * 20
     assert read_image(saved(Image.fromarray(picture()), "damaged.jpg", exif=damaged)).shape == picture().shape
+    assert not recwarn.list
+
+
+def test_pillow_is_hushed_once(saved, picture):
+    path = saved(encoded(picture(), "PNG"), "picture.png")
+    with warnings.catch_warnings():
+        for _ in range(3):
+            read_image(path)
+        assert sum(entry[3] == re.compile("PIL") for entry in warnings.filters) == 1
+
+
+def test_only_gigantic_pictures_wait_for_their_turn(saved, picture, monkeypatch):
+    path = saved(encoded(picture(), "PNG"), "picture.png")
+    taken = []
+    monkeypatch.setattr(images, "GIGANTIC_TURN", Turn(taken))
+    load_image(path, 16)
+    assert taken == []
+    monkeypatch.setattr(images, "GIGANTIC_PIXELS", 1000)
+    monkeypatch.setattr(images, "resize_and_crop", lambda rgb, size: taken.append("resized") or rgb)
+    load_image(path, 16)
+    assert taken == ["begins", "resized", "ends"]
+
+
+class Turn:
+    """A lock that writes down when it is held."""
+
+    def __init__(self, taken):
+        self.taken = taken
+
+    def __enter__(self):
+        self.taken.append("begins")
+
+    def __exit__(self, *_):
+        self.taken.append("ends")
 
 
 def test_of_several_frames_the_first_is_taken(saved):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline_lib.common.errors import InputError
 from pipeline_lib.features.bank import open_bank
 from pipeline_lib.training.run import train_run
 from tests.training.conftest import VIEWS, inputs_of, make_settings, trainer_of
@@ -126,3 +127,9 @@ def test_with_one_view_in_reach_training_is_that_of_the_middle_view(choosing, vi
     for row, expected in zip(chosen, plain, strict=True):
         assert {name: row[name] for name in expected} == expected
         assert math.isclose(row["view/medium"], 1)
+
+
+def test_a_loss_that_becomes_nan_is_said_so_with_chosen_views_too(choosing, params):
+    params["train"].update(learning_rate=1e30)
+    with pytest.raises(InputError, match=r"broke off at epoch 1, step 2: train/brain-image is nan"):
+        choosing().fit("test")

@@ -44,6 +44,12 @@ def test_similarities_run_with_their_momentum_by_hand():
     assert choice.similarity.tolist() == pytest.approx([0.8, 0.3 * -0.6 + 0.7 * 0.4, 0.9])
 
 
+def test_a_similarity_that_is_no_number_leaves_views_that_exist():
+    choice = choice_of(5)
+    take_in(choice, [0, 1, 2], [0.8, float("nan"), 0.2])
+    assert choice.view.tolist() == [1] * 5
+
+
 def test_what_was_not_seen_stays_in_the_middle_and_out_of_the_statistics():
     choice = choice_of(100)
     take_in(choice, [10, 20, 30, 40, 50], [0.8, 0.5, 0.5, 0.5, 0.2])
