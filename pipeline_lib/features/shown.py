@@ -1,6 +1,7 @@
 """What the model is shown: the images of a study as each view has them, decoded by threads while the model computes."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline_lib.captioning.pictures import worked_ahead
+from pipeline_lib.captioning.pictures import DECODERS, worked_ahead
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.joins import rows_of
@@ -119,9 +120,15 @@ class ShownImages:
             Naming the first file that does not decode, once its batch is asked for.
         """
         rows = progress([row for batch in batches for row in batch], unit="image")
-        opened = worked_ahead(rows, self._open, ahead=max(map(len, batches), default=0))
+        free = self._leaves_cores_free()
+        opened = worked_ahead(rows, self._open, ahead=max(map(len, batches), default=0) if free else DECODERS)
         groups = (list(islice(opened, len(batch))) for batch in batches)
-        return worked_ahead(groups, self._stacked, ahead=1, threads=1)
+        return worked_ahead(groups, self._stacked, ahead=int(free), threads=1)
+
+    def _leaves_cores_free(self) -> bool:
+        """Whether images can be decoded while the model computes: it waits for the slowest of its threads, so one that
+        has to share its core holds up all of them, and images are better decoded in between."""
+        return self._model.device.type != "cpu" or torch.get_num_threads() < (os.cpu_count() or 1)
 
     def digests(self, rows: Sequence[int]) -> Iterator[str]:
         """What :attr:`ShownBatch.digests` would be, without decoding; empty for an image whose file is not there."""
