@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -20,7 +19,7 @@ from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import RAW, STORED, View
-from pipeline_lib.stimuli.images import read_image, resize_and_crop, resized_shape
+from pipeline_lib.stimuli.images import resize_and_crop, resized_shape, with_image
 from pipeline_lib.stimuli.made_views import MADE_VIEWS, made_view
 from pipeline_lib.stimuli.params import ViewsParams
 from pipeline_lib.stimuli.views import Views, open_views
@@ -140,10 +139,7 @@ class ShownImages:
     def _open(self, row: int) -> _Opened:
         views: dict[View, Tensor] = {}
         if self._needs_file:
-            file = self._files[row]
-            rgb = read_image(file)
-            with _naming(file):
-                views = self._fitted(rgb, self.image_ids[row])
+            views = with_image(self._files[row], lambda rgb: self._fitted(rgb, self.image_ids[row]))
         return _Opened(row, views, self._file_digest(row))
 
     def _fitted(self, rgb: np.ndarray, image_id: str) -> dict[View, Tensor]:
@@ -178,14 +174,6 @@ class ShownImages:
 
 def _joined(digest: str, view: np.ndarray | None) -> str:
     return digest if view is None else digest + hashlib.sha256(view.tobytes()).hexdigest()
-
-
-@contextmanager
-def _naming(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from None
 
 
 def _check_store(path: Path, image_ids: Sequence[str]) -> None:

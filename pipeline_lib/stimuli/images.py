@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -31,13 +32,12 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+Made = TypeVar("Made")
+
 
 def load_image(path: Path, size: int | None) -> ndarray:
-    """:func:`read_image`, then :func:`resize_and_crop`; errors name `path`.
-
-    Of pictures with more than :data:`GIGANTIC_PIXELS` only one at a time is in memory, whatever the number of threads.
-    """
-    return _decoded(path, lambda rgb: resize_and_crop(rgb, size))
+    """:func:`with_image` of :func:`resize_and_crop`: what is kept of a gigantic picture is small."""
+    return with_image(path, lambda rgb: resize_and_crop(rgb, size))
 
 
 def read_image(path: Path) -> ndarray:
@@ -61,7 +61,31 @@ def read_image(path: Path) -> ndarray:
     InputError
         If the file is missing, does not decode to its end, or is too large to be a picture.
     """
-    return _decoded(path, lambda rgb: rgb)
+    return with_image(path, lambda rgb: rgb)
+
+
+def with_image(path: Path, use: Callable[[ndarray], Made]) -> Made:
+    """Decode a picture as :func:`read_image` does and give what `use` makes of it; its errors, too, name `path`.
+
+    Of pictures with more than :data:`GIGANTIC_PIXELS` only one at a time is in memory until `use` is done with it,
+    whatever the number of threads.
+    """
+    _hush_pillow()
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _check_pixels(*image.size)
+            with _turn(*image.size):
+                return use(np.asarray(_as_rgb(_upright(image))))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
+        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
 
 
 def resize_and_crop(rgb: ndarray, size: int | None) -> ndarray:
@@ -107,25 +131,6 @@ def resized_shape(shape: Sequence[int], size: int) -> tuple[int, int]:
     new_height, new_width = (max(size, round(side * size / short)) for side in (height, width))
     _check_pixels(new_width, new_height)
     return new_height, new_width
-
-
-def _decoded(path: Path, finish: Callable[[ndarray], ndarray]) -> ndarray:
-    _hush_pillow()
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_pixels(*image.size)
-            with _turn(*image.size):
-                return finish(np.asarray(_as_rgb(_upright(image))))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image (known: {', '.join(FORMATS)}); replace or remove it") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file makes Pillow raise almost anything, SyntaxError included
-        raise InputError(f"{path}: the image does not decode ({error}); replace or remove it") from None
 
 
 def _hush_pillow() -> None:

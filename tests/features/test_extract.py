@@ -13,7 +13,7 @@ from pipeline_lib.features import shown
 from pipeline_lib.features.extract import model_source
 from pipeline_lib.features.load import load_model
 from pipeline_lib.features.params import FeaturesParams
-from pipeline_lib.stimuli.images import read_image, resize_and_crop
+from pipeline_lib.stimuli.images import read_image, resize_and_crop, with_image
 from pipeline_lib.stimuli.made_views import MADE_VIEWS, made_view
 from pipeline_lib.stimuli.params import ViewsParams
 from tests.captioning.small_study import write_study
@@ -132,7 +132,7 @@ def test_each_file_is_decoded_once_and_each_view_encoded_once(features, model, i
         passes.append(len(pixels))
         return encode(self, pixels, layers)
 
-    monkeypatch.setattr(shown, "read_image", lambda path: decoded.append(path) or read_image(path))
+    monkeypatch.setattr(shown, "with_image", lambda path, use: decoded.append(path) or with_image(path, use))
     monkeypatch.setattr(type(model), "encode_layers", watched)
     captions = caption_table(ids, TEXTS, source="blip2")
     features(captions, views=["raw", *MADE_VIEWS], layers=["final", "class-1", "mean-1"], batch_size=6)
@@ -141,7 +141,7 @@ def test_each_file_is_decoded_once_and_each_view_encoded_once(features, model, i
 
 
 def test_a_stored_view_needs_no_image_files(features, ids, tmp_path, monkeypatch):
-    monkeypatch.setattr(shown, "read_image", None)
+    monkeypatch.setattr(shown, "with_image", None)
     store = write_views(tmp_path / "views.zarr.zip", ids, shade=lambda place: 30 * place)
     assert set(features(views=["vse"], store=store)[1]) == {"vse/final"}
 

@@ -52,4 +52,5 @@ def test_many_pictures_take_no_more_memory_than_few(held, stage):
 def test_threads_decode_gigantic_pictures_one_after_the_other(held):
     one = np.prod(GIGANTIC_SHAPE)
     assert held["gigantic, 1 threads"] > held["nothing"] + 2 * one, held
-    assert held["gigantic, 4 threads"] < held["gigantic, 1 threads"] + one, held
+    # Four at once would take more than 6 further ones; each thread keeps some memory of its own.
+    assert held["gigantic, 4 threads"] < held["gigantic, 1 threads"] + 2 * one, held
