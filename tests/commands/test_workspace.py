@@ -200,12 +200,15 @@ def test_a_command_is_heard_and_logged(tmp_path, capsys):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_noted_in_the_block_alone(number):
-    before = signal.getsignal(number)
-    with noted_signals() as stop:
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert stop.signal == number.name
-    assert signal.getsignal(number) == before
+    before = signal.signal(number, signal.SIG_DFL)  # in the background of a script, SIGINT is ignored
+    try:
+        with noted_signals() as stop:
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == number.name
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_is_ignored_stays_so():
