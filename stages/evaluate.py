@@ -14,7 +14,8 @@ from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.retrieval.curves import write_curves
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, about, evaluate_runs
+from pipeline_lib.retrieval.evaluation import about, evaluate_runs
+from pipeline_lib.retrieval.opened_runs import Declared, Inputs
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.report import retrieval_report, write_n_way_rows, write_report, write_subject_rows
 

@@ -5,8 +5,9 @@ import pytest
 
 from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.recordings.params import StudyParams
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, about, evaluate_runs
+from pipeline_lib.retrieval.evaluation import about, evaluate_runs
 from pipeline_lib.retrieval.metrics import retrieval_metrics
+from pipeline_lib.retrieval.opened_runs import Declared, Inputs
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.report import retrieval_report
 from pipeline_lib.training.run import RunInputs, train_run

@@ -11,9 +11,10 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.recordings.store import open_store
-from pipeline_lib.retrieval import evaluation
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, about, evaluate_runs
+from pipeline_lib.retrieval import opened_runs
+from pipeline_lib.retrieval.evaluation import about, evaluate_runs
 from pipeline_lib.retrieval.metrics import cosine_similarity, retrieval_metrics
+from pipeline_lib.retrieval.opened_runs import Declared, Inputs
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
@@ -142,7 +143,7 @@ def test_class_centers_show_the_view_of_the_galleries_too(trained, params, monke
     frame.loc[:9, "concept"] = frame["concept"].to_numpy()[-10:]
     inputs = replace(inputs, table=replace(inputs.table, frame=frame))
     asked = []
-    monkeypatch.setattr(evaluation, "read_target", lambda *args: asked.append(args[1]) or read_target(*args))
+    monkeypatch.setattr(opened_runs, "read_target", lambda *args: asked.append(args[1]) or read_target(*args))
     params["evaluate"].update(galleries=["class-center"])
     list(evaluate_runs(inputs, INTRA, EvaluateParams.model_validate(params["evaluate"])))
     assert asked == ["sharp", "sharp"]

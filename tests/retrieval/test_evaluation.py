@@ -9,8 +9,9 @@ from pipeline_lib.common.stimulus_table import read_stimulus_table
 from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.store import open_store
 from pipeline_lib.retrieval.curves import write_curves
-from pipeline_lib.retrieval.evaluation import Declared, Inputs, evaluate_runs, query_responses
+from pipeline_lib.retrieval.evaluation import evaluate_runs
 from pipeline_lib.retrieval.metrics import retrieval_metrics
+from pipeline_lib.retrieval.opened_runs import Declared, Inputs, query_responses
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.training.run import RunInputs, train_run
 from pipeline_lib.training.run_folder import load_run

@@ -1,0 +1,41 @@
+"""What all figures have in common: size, labels, chance, bands; drawn without pyplot and its global state."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 5.0, 3.4  # inches, of one panel
+
+
+def new_figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """An empty figure for `rows` times `columns` panels of `width` times `height` inches."""
+    return Figure(figsize=(width * columns, height * rows), layout="constrained")
+
+
+def label(axes: Axes, *, title: str, x: str, y: str) -> None:
+    """Name a panel and its axes; units stand in brackets: ``time (s)``."""
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_chance(axes: Axes, level: float) -> None:
+    """A dashed line at what guessing would give, named in the legend."""
+    axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=f"chance ({level:.3g})")
+
+
+def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> None:
+    """The mean over runs as a line, and one standard deviation to each side where there are several runs.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : ndarray, shape (n_points,)
+    values : ndarray, shape (n_runs, n_points)
+    name : str
+        For the legend.
+    """
+    mean = np.nanmean(values, axis=0)
+    (line,) = axes.plot(x, mean, label=name)
+    if len(values) > 1:
+        spread = np.nanstd(values, axis=0, ddof=1)
+        axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.2, linewidth=0)
