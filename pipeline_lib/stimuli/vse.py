@@ -23,6 +23,7 @@ from pipeline_lib.stimuli.saliency import Saliency
 # Pixels are 8 bit, so the maps of a picture that is not blank differ by more than 1e-4; rounding stays below 1e-6.
 CONSTANT_RANGE = 1e-6
 GAUSSIAN_CUT = 4.0
+LONG_RADIUS = 16  # pixels; from here on two transpositions cost less than they save
 BORDER = cv2.BORDER_REFLECT_101
 
 Normalization = Literal["zscore", "minmax"]
@@ -122,7 +123,7 @@ def luminance_map(gray: ndarray) -> ndarray:
 
 def contrast_map(gray: ndarray) -> ndarray:
     """S_d = |I_g - std(I_g)|, shape (height, width) as `gray`; the deviation is over all pixels of I_g (eq. 11)."""
-    return np.abs(gray - cv2.meanStdDev(gray)[1].item())
+    return np.abs(gray - moments(gray)[1])
 
 
 def color_map(unit: ndarray) -> ndarray:
@@ -155,8 +156,18 @@ def normalize(values: ndarray, how: Normalization) -> ndarray:
     if how == "minmax":
         origin, unit = values.min(), np.ptp(values)
     else:
-        origin, unit = (moment.item() for moment in cv2.meanStdDev(values))
+        origin, unit = moments(values)
     return (values - origin) / unit
+
+
+def moments(values: ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of a map, shape (height, width), float32; summed up in float64.
+
+    OpenCV's own function for both takes four times as long as its sum and its sum of squares together.
+    """
+    mean = cv2.mean(values)[0]
+    variance = cv2.norm(values, cv2.NORM_L2SQR) / values.size - mean**2
+    return mean, math.sqrt(max(variance, 0.0))
 
 
 def is_constant(values: ndarray) -> bool:
@@ -261,7 +272,14 @@ def gaussian(values: ndarray, sigma: float) -> ndarray:
     """
     radius = max(1, math.floor(GAUSSIAN_CUT * sigma + 0.5))
     kernel = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)
-    return cv2.sepFilter2D(values, cv2.CV_32F, kernel, kernel, borderType=BORDER)
+    if radius < LONG_RADIUS:
+        return cv2.sepFilter2D(values, cv2.CV_32F, kernel, kernel, borderType=BORDER)
+    return cv2.transpose(_down_columns(cv2.transpose(_down_columns(values, kernel)), kernel))
+
+
+def _down_columns(values: ndarray, kernel: ndarray) -> ndarray:
+    # Filters along columns make use of the kernel's symmetry and those along rows do not.
+    return cv2.sepFilter2D(values, cv2.CV_32F, np.ones(1, np.float32), kernel, borderType=BORDER)
 
 
 def _rounded(values: ndarray) -> ndarray:
