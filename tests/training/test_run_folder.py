@@ -1,6 +1,8 @@
 """A run folder is written whole, rebuilds the same model, and is refused when damaged."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import h5py
@@ -306,3 +308,9 @@ def test_several_layers_are_trained_on_and_come_back(study, params, settings, tm
     train_run(inputs, make_settings(params), n_epochs=1, seed=0, out=tmp_path / "run")
     _, card, _ = load_run(tmp_path / "run")
     assert (card.target_layer, card.shapes.n_layers, card.shapes.image_dim) == (["early", "late"], 2, 8)
+
+
+def test_training_needs_no_library_of_recordings_pictures_or_image_models():
+    program = "import sys, stages.train; print(sorted({'mne', 'cv2', 'open_clip', 'transformers'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
