@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import HEIGHT, label, new_figure
+from pipeline_lib.reporting.style import HEIGHT, label, legend_below, new_figure
 
 CAPTION = (
     "How often the item itself is ranked first (top-1), and how often any item of its category is; black lines are "
@@ -24,13 +24,13 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     protocols, systems = table["protocol"].unique(), table["system"].unique()
     longest = table.groupby("system")["category"].nunique().max()
-    figure = new_figure(len(protocols), len(systems), height=max(HEIGHT, 1.2 + ROW_HEIGHT * longest))
+    figure = new_figure(len(protocols), len(systems), height=max(HEIGHT, 1.5 + ROW_HEIGHT * longest))
     panels = figure.subplots(len(protocols), len(systems), squeeze=False)
     for row, protocol in zip(panels, protocols, strict=True):
         for axes, system in zip(row, systems, strict=True):
             _draw_system(axes, table[(table["protocol"] == protocol) & (table["system"] == system)])
             label(axes, title=f"By {system}, {protocol}-subject", x="accuracy (share of queries)", y=system)
-    panels[0, -1].legend(fontsize="small", loc="lower right")
+            legend_below(axes, columns=3)
     return figure
 
 

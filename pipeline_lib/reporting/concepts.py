@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import WIDTH, label, new_figure
+from pipeline_lib.reporting.style import WIDTH, label, legend_below, new_figure
 
 CAPTION = (
     "The concepts that are found best and worst over subjects and seeds, by top-1 accuracy, then top-5, then mean "
@@ -27,14 +27,14 @@ def draw(table: pd.DataFrame, most: int = MOST) -> Figure:
     """
     protocols = table["protocol"].unique()
     shown = min(most, max(1, table["concept"].nunique() // 2))
-    figure = new_figure(len(protocols), 2, width=WIDTH * 1.1, height=1.2 + ROW_HEIGHT * shown)
+    figure = new_figure(len(protocols), 2, width=WIDTH * 1.1, height=1.7 + ROW_HEIGHT * shown)
     for panels, protocol in zip(figure.subplots(len(protocols), 2, squeeze=False), protocols, strict=True):
         ordered = _ordered(table[table["protocol"] == protocol])
         for axes, word, part in zip(panels, ("best", "worst"), (ordered[:shown], ordered[-shown:]), strict=True):
             _draw_bars(axes, part)
             title = f"Concepts found {word}, {protocol}-subject"
             label(axes, title=title, x="accuracy (share of queries)", y="concept")
-        panels[0].legend(fontsize="small", loc="lower left")
+            legend_below(axes)
     return figure
 
 

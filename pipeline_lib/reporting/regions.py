@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _draw_bars(right, 100 * _by_run(of_protocol, "only"), names)
         draw_chance(right, 100 * float(of_protocol["chance1"].mean()))
         label(right, title=f"One region alone, {protocol}-subject", x="region (sensors)", y="top-1 accuracy (%)")
-        right.legend(fontsize="small")
+        right.legend(fontsize="small", loc="upper right")
     return figure
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import draw_band, draw_chance, label, new_figure
+from pipeline_lib.reporting.style import HEIGHT, draw_band, draw_chance, label, legend_below, new_figure
 
 CAPTION = (
     "Top-1 accuracy of windows of the response: from onset to the time shown (growing), from there to the end "
@@ -30,7 +30,7 @@ def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
     measure : {"top1", "top5"}
     """
     protocols = table["protocol"].unique()
-    figure = new_figure(1, len(protocols))
+    figure = new_figure(1, len(protocols), height=HEIGHT + 0.8)
     for axes, protocol in zip(figure.subplots(1, len(protocols), squeeze=False)[0], protocols, strict=True):
         of_protocol = table[table["protocol"] == protocol]
         _draw_protocol(axes, of_protocol, measure)
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
             y=f"top-{k} accuracy (share of queries)",
         )
         axes.set_ylim(bottom=0)
-        axes.legend(fontsize="small")
+        legend_below(axes)
     return figure
 
 
@@ -74,6 +74,6 @@ def _curves(table: pd.DataFrame, measure: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mark_peak(axes: Axes, time: np.ndarray, mean: np.ndarray) -> None:
-    best = int(np.argmax(mean))
+    best = int(np.argmax(mean.round(4)))  # the first of equal ones
     (point,) = axes.plot(time[best], mean[best], "o", color=axes.lines[-1].get_color(), clip_on=False)
     point.set_label(f"peak of growing: {mean[best]:.3g} at {time[best]:.3g} s")
