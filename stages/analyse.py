@@ -1,7 +1,7 @@
 """Stage `analyse`: trained models and the test partition -> tables of when, where and how they find what was seen.
 
 python -m stages.analyse --runs data/runs --epochs data/epochs --features data/features/slip-b16.h5 \
-    --stimuli data/stimuli.csv --out metrics/analysis
+    --stimuli data/stimuli.csv --out metrics/analysis --plots metrics/plots
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 
 from pipeline_lib.analysis.context import Context
 from pipeline_lib.analysis.params import AnalysisParams
-from pipeline_lib.analysis.tables import analysis_tables, write_table
+from pipeline_lib.analysis.tables import PLOTTED, analysis_tables, over_runs, write_table
 from pipeline_lib.common.cli import run_stage
 from pipeline_lib.common.params import load_names, load_section
 from pipeline_lib.common.progress import progress
@@ -26,9 +26,13 @@ def main(
     features: Path,
     stimuli: Path,
     out: Path,
+    plots: Path,
     params_file: Path = Path("params.yaml"),
 ) -> None:
-    """Analyse exactly the runs that params.yaml declares, and write a table of each analysis into the folder `out`."""
+    """Analyse exactly the runs that params.yaml declares.
+
+    A table of each analysis is written into the folder `out`, and means over runs for DVC's plots into `plots`.
+    """
     params = load_section(params_file, "analysis", AnalysisParams)
     evaluate = load_section(params_file, "evaluate", EvaluateParams)
     declared = Declared(
@@ -41,6 +45,9 @@ def main(
     tables = analysis_tables(opened, Context(params, inputs))
     for name, table in tables.items():
         write_table(table, out / f"{name}.csv")
+    for name, keys in PLOTTED.items():
+        if name in tables:
+            write_table(over_runs(tables[name], keys), plots / f"{name}.csv")
     typer.echo(f"analyse: {', '.join(tables)} -> {out}")
 
 

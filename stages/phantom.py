@@ -13,7 +13,14 @@ from pipeline_lib.common.cli import run_stage
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.common.params import load_section
 from pipeline_lib.common.progress import progress
-from pipeline_lib.phantom.image_set import ImageSet, as_things, plan_image_set, write_image_set, write_pictures
+from pipeline_lib.phantom.image_set import (
+    ImageSet,
+    as_things,
+    plan_image_set,
+    write_categories,
+    write_image_set,
+    write_pictures,
+)
 from pipeline_lib.phantom.meg_recordings import numbered, planned_runs, write_meg_study
 from pipeline_lib.phantom.params import PhantomParams
 from pipeline_lib.phantom.recordings import planned_sessions, write_recordings
@@ -35,6 +42,7 @@ def main(*, out: Path, params_file: Path = Path("params.yaml")) -> None:
     with written_whole(out) as study:
         folder = study / "image_set"
         draw(images, folder, seed=params.seed, size=params.image_size)
+        write_categories(images, folder / "categories.csv")
         written = record(images, folder, study, params)
         n_bytes = sum(path.stat().st_size for path in progress(written, total=n_files, label="recordings", unit="file"))
     n_pictures = len(images.train) + len(images.test) + len(images.center)

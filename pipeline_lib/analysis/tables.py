@@ -1,18 +1,28 @@
 """The analyses by name: each makes a table of an opened run, and the tables of all runs are one csv file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from pipeline_lib.analysis.concepts import categories, concepts, confusions
 from pipeline_lib.analysis.context import Context
+from pipeline_lib.analysis.regions import regions
+from pipeline_lib.analysis.time_windows import time_windows
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.retrieval.opened_runs import OpenedRun
 
 Analysis = Callable[[OpenedRun, Context], pd.DataFrame]
 
-ANALYSES: dict[str, Analysis] = {}
+ANALYSES: dict[str, Analysis] = {
+    "time_windows": time_windows,
+    "regions": regions,
+    "concepts": concepts,
+    "confusions": confusions,
+    "categories": categories,
+}
 RUN_COLUMNS = ("protocol", "subject", "seed")
+PLOTTED = {"time_windows": ("kind", "start", "stop"), "regions": ("kind", "region", "n_channels")}
 
 
 def analysis_tables(runs: Iterable[OpenedRun], context: Context) -> dict[str, pd.DataFrame]:
@@ -28,6 +38,13 @@ def analysis_tables(runs: Iterable[OpenedRun], context: Context) -> dict[str, pd
         for name, analysis in ANALYSES.items():
             parts[name].append(_named(analysis(run, context), run))
     return {name: pd.concat(found, ignore_index=True) for name, found in parts.items() if found}
+
+
+def over_runs(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The mean over subjects and seeds of every other column, by protocol and `keys`, in the order of the table."""
+    columns = [name for name in table if name not in RUN_COLUMNS]
+    by = ["protocol", *keys]
+    return table[["protocol", *columns]].groupby(by, sort=False, dropna=False).mean().reset_index()
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -2,9 +2,11 @@
 
 THINGS-EEG2: ``training_images/00001_striped-red-star/striped-red-star_01b.jpg``, ``test_images`` with its own
 numbering, ``center_images`` (ours: further pictures of the test concepts, shown to nobody) and ``image_metadata.npy``,
-whose rows stand in the order of the event codes. THINGS: one folder per concept, ``00001_striped-red-star``.
+whose rows stand in the order of the event codes. THINGS: one folder per concept, ``00001_striped-red-star``. Beside
+the pictures, ``categories.csv`` tells the shape, pattern and colour of every concept.
 """
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,6 +108,15 @@ def write_pictures(images: ImageSet, folder: Path, *, seed: int, size: int) -> N
     for picture in progress(pictures, label="pictures", unit="picture"):
         rng = generator(seed, Stream.PICTURE, ALL_CONCEPTS.index(picture.concept), picture.instance)
         _write_jpeg(folder / picture.path, draw(picture.concept, rng, size))
+
+
+def write_categories(images: ImageSet, path: Path) -> None:
+    """Write which shape, pattern and colour each concept has: a table for ``analysis.categories``."""
+    concepts = dict.fromkeys(picture.concept for picture in (*images.train, *images.test))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["concept", "shape", "pattern", "colour"])
+        rows.writerows([caption_of(concept), *concept] for concept in concepts)
 
 
 def metadata_of(images: ImageSet) -> dict[str, list[str]]:

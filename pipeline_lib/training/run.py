@@ -13,7 +13,15 @@ from pipeline_lib.objectives.terms import check_adapter, check_text
 from pipeline_lib.training.base import Model, Shapes
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.compiling import compile_parts
-from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set, settings_of
+from pipeline_lib.training.data import (
+    DTYPES,
+    Digest,
+    Prepare,
+    TrainingData,
+    TrainingSet,
+    open_training_set,
+    settings_of,
+)
 from pipeline_lib.training.distributed import join_processes
 from pipeline_lib.training.fingerprint import fingerprint
 from pipeline_lib.training.loop import Fit, Trainer
@@ -40,6 +48,8 @@ class RunInputs:
         The epochs store of each training subject.
     features, stimuli : Path
         Feature bank and stimulus table.
+    look : callable, optional
+        What the model sees of epochs, of the same shape. Defaults to all of them.
     """
 
     protocol: str
@@ -47,6 +57,7 @@ class RunInputs:
     stores: dict[str, Path]
     features: Path
     stimuli: Path
+    look: Prepare | None = None
 
 
 def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int, out: Path) -> str:
@@ -70,7 +81,7 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     model = build_model(data, settings).to(processes.device)
     processes.seed(seed)
     digest = hashlib.sha256()
-    train, valid = prepared_split(model, data, settings, generator, processes.device, digest)
+    train, valid = prepared_split(model, data, settings, generator, processes.device, digest, inputs.look)
     if settings.train.compile:
         compile_parts(model.parts(), processes.device)
     trainer = Trainer(model, settings, train, valid, n_epochs, generator, processes)
@@ -131,6 +142,7 @@ def prepared_split(
     generator: torch.Generator,
     device: torch.device,
     digest: Digest | None = None,
+    look: Prepare | None = None,
 ) -> tuple[TrainingData, TrainingData]:
     """Training and validation samples on the device, through the encoder's parameter-free preparation once.
 
@@ -147,14 +159,21 @@ def prepared_split(
     device : torch.device
     digest : Digest, optional
         Is fed what was read.
+    look : callable, optional
+        What is left of epochs before they are prepared, :class:`RunInputs`. Defaults to all of them.
     """
     if settings.train.pairs == "shuffled":
         data = replace(data, samples=shuffled_pairs(data.samples, generator))
     parts = split_validation(data.samples, settings.train.validation, n_subjects=data.n_subjects, generator=generator)
     dtype = DTYPES[settings.train.data_dtype]
-    train, valid = data.read(parts, prepare=model.encoder.prepare, device=device, dtype=dtype, digest=digest)
+    train, valid = data.read(parts, prepare=_seen(model, look), device=device, dtype=dtype, digest=digest)
     model.fit(train)
     return train, valid
+
+
+def _seen(model: Model, look: Prepare | None) -> Prepare:
+    prepare = model.encoder.prepare
+    return prepare if look is None else lambda epochs: prepare(look(epochs))
 
 
 def _outcome(fit: Fit, n_epochs: int) -> str:

@@ -1,0 +1,54 @@
+"""Accuracy without the sensors over one region of the head, and by them alone (HMAVD, figure 7 B).
+
+The sensors that a model does not get are masked, :mod:`pipeline_lib.analysis.masking`. They are masked where they enter
+the model, as the paper takes them away, so behind the whitening: a whitened channel holds what its own sensor adds to
+all others (the symmetric whitening stays as near to the sensors as any can), and has had taken out of it what they
+share. What a region costs is thus what is found there and nowhere else, given the rest; a region with many sensors, or
+one where sources lie that others see as well, is charged accordingly.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from pipeline_lib.analysis.context import Context
+from pipeline_lib.analysis.masking import ACCURACIES, accuracy, masked, mean_response
+from pipeline_lib.analysis.sensor_groups import REGIONS, regions_of
+from pipeline_lib.retrieval.opened_runs import OpenedRun
+
+COLUMNS = ("kind", "region", "n_channels", *ACCURACIES)
+
+
+def regions(run: OpenedRun, context: Context) -> pd.DataFrame:
+    """Accuracy by all sensors, without each region, and by each region only.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``kind`` (all, without, only), ``region`` (empty for all), ``n_channels`` (that are left), ``top1``,
+        ``top5``, ``chance1``, ``chance5``; no rows where the names of the channels do not tell where they lie. Channels
+        without a region are in all and in every ``without``.
+    """
+    region = np.array([name or "" for name in regions_of(run.card.ch_names)])
+    if not region.any():
+        return pd.DataFrame(columns=COLUMNS)
+    filling = mean_response(run.store)
+    rows = [
+        {
+            "kind": kind,
+            "region": name,
+            "n_channels": int(kept.sum()),
+            **accuracy(run, masked(run.responses, kept[:, None], filling), context.params.gallery),
+        }
+        for kind, name, kept in _choices(region)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _choices(region: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Kind, region and the channels that are left, shape (n_channels,)."""
+    yield "all", "", np.ones(len(region), dtype=bool)
+    there = [name for name in REGIONS if name in region]
+    yield from (("without", name, region != name) for name in there)
+    yield from (("only", name, region == name) for name in there)

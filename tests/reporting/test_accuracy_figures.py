@@ -1,0 +1,181 @@
+"""What the figures of accuracies show: names, units, chance, and the numbers of the table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline_lib.reporting import categories, concepts, confusions, regions, time_windows
+
+RUNS = [(protocol, subject, 0) for protocol in ("intra", "inter") for subject in ("sub-01", "sub-02")]
+COLUMNS = ["protocol", "subject", "seed"]
+
+
+def of_runs(rows, columns, runs=RUNS):
+    return pd.DataFrame([(*run, *row) for run in runs for row in rows], columns=[*COLUMNS, *columns])
+
+
+@pytest.fixture
+def windows():
+    rows = [("full", 0, 0.3, 0.9, 1, 0.1, 0.5)]
+    rows += [("growing", 0, stop, top1, 1, 0.1, 0.5) for stop, top1 in ((0.1, 0.1), (0.2, 0.9), (0.3, 0.9))]
+    rows += [("shrinking", start, 0.3, 0.5, 1, 0.1, 0.5) for start in (0, 0.1, 0.2)]
+    rows += [("sliding", start, start + 0.1, 0.2, 1, 0.1, 0.5) for start in (0, 0.1, 0.2)]
+    return of_runs(rows, ["kind", "start", "stop", "top1", "top5", "chance1", "chance5"])
+
+
+@pytest.fixture
+def areas():
+    rows = [("all", np.nan, 9, 0.8, 1, 0.1, 0.5)]
+    rows += [("without", "occipital", 4, 0.3, 1, 0.1, 0.5), ("without", "frontal", 5, 0.9, 1, 0.1, 0.5)]
+    rows += [("only", "occipital", 5, 0.6, 1, 0.1, 0.5), ("only", "frontal", 4, 0.2, 1, 0.1, 0.5)]
+    return of_runs(rows, ["kind", "region", "n_channels", "top1", "top5", "chance1", "chance5"])
+
+
+@pytest.fixture
+def by_concept():
+    rows = [
+        (f"thing {i}", ("round", "long", np.nan)[i % 3], 1, i > 30, i > 10, 40 - i, 0.025, 0.125) for i in range(40)
+    ]
+    return of_runs(rows, ["concept", "category", "queries", "top1", "top5", "mean_rank", "chance1", "chance5"])
+
+
+@pytest.fixture
+def confused():
+    pairs = [("thing 0", "thing 1", 3), ("thing 0", "thing 0", 1), ("thing 1", "thing 1", 4), ("thing 3", "thing 1", 2)]
+    pairs += [(f"thing {i}", f"thing {i}", 1) for i in range(4, 40)]
+    return of_runs(pairs, ["concept", "found", "count"])
+
+
+@pytest.fixture
+def by_category():
+    rows = [("shape", "round", 9, 0.5, 1, 0.8, 0.1, 0.5, 0.6), ("shape", "<b>long</b>", 9, 0.3, 1, 0.4, 0.1, 0.5, 0.4)]
+    rows += [("size", name, 9, 0.5, 1, 0.8, 0.1, 0.5, 0.1) for name in "abcdef"]
+    names = ["system", "category", "queries", "top1", "top5", "same_category", "chance1", "chance5", "chance_same"]
+    return of_runs(rows, names)
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+def legend_of(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def assert_readable(figure, n_panels):
+    figure.canvas.draw()
+    found = panels(figure)
+    assert len(found) == n_panels
+    for axes in found:
+        assert axes.get_title().endswith("-subject")
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+
+
+def test_windows(windows):
+    figure = time_windows.draw(windows)
+    assert_readable(figure, 2)
+    for axes in figure.axes:
+        assert axes.get_xlabel() == "time from onset (s)"
+        assert "(share of queries)" in axes.get_ylabel()
+        names = legend_of(axes)
+        assert "chance (0.1)" in names
+        assert "peak of growing: 0.9 at 0.2 s" in names  # the first of two equal ones
+        assert len(names) == 5
+        drawn = {line.get_label().split(":")[0]: line for line in axes.lines}
+        np.testing.assert_allclose(drawn["growing"].get_xdata(), [0.1, 0.2, 0.3])
+        np.testing.assert_allclose(drawn["shrinking"].get_xdata(), [0, 0.1, 0.2])
+        np.testing.assert_allclose(drawn["sliding"].get_xdata(), [0.05, 0.15, 0.25])
+        np.testing.assert_allclose(drawn["growing"].get_ydata(), [0.1, 0.9, 0.9])
+
+
+def test_windows_by_another_measure(windows):
+    figure = time_windows.draw(windows, "top5")
+    assert "chance (0.5)" in legend_of(figure.axes[0])
+    assert figure.axes[0].get_ylabel().startswith("top-5")
+
+
+def test_regions_show_points_lost_and_accuracy_alone(areas):
+    figure = regions.draw(areas)
+    assert_readable(figure, 4)
+    left, right = figure.axes[:2]
+    np.testing.assert_allclose([bar.get_height() for bar in left.patches], [50, -10])
+    np.testing.assert_allclose([bar.get_height() for bar in right.patches], [60, 20])
+    assert left.get_ylabel() == "top-1 lost (% points)"
+    assert right.get_ylabel() == "top-1 accuracy (%)"
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["occipital\n(5)", "frontal\n(4)"]
+    assert "chance (10)" in legend_of(right)
+
+
+def test_concepts_best_and_worst(by_concept):
+    figure = concepts.draw(by_concept)
+    assert_readable(figure, 4)
+    best, worst = figure.axes[:2]
+    assert [tick.get_text() for tick in best.get_yticklabels()] == [f"thing {i}" for i in range(39, 24, -1)]
+    assert [tick.get_text() for tick in worst.get_yticklabels()] == [f"thing {i}" for i in range(14, -1, -1)]
+    assert "chance of top-1 (0.025)" in legend_of(best)
+
+
+def test_few_concepts_are_best_or_worst_but_not_both(by_concept):
+    few = by_concept[by_concept["concept"].isin(["thing 1", "thing 2", "thing 39"])]
+    best, worst = concepts.draw(few).axes[:2]
+    assert [tick.get_text() for tick in best.get_yticklabels()] == ["thing 39"]
+    assert [tick.get_text() for tick in worst.get_yticklabels()] == ["thing 1"]
+
+
+def test_categories_with_their_chance(by_category):
+    figure = categories.draw(by_category)
+    assert_readable(figure, 4)
+    for axes in figure.axes:
+        assert set(legend_of(axes)) == {"its category", "itself (top-1)", "chance"}
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["round", "<b>long</b>"]
+    np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], [0.8, 0.4, 0.5, 0.3])
+
+
+def test_confusions_show_those_that_are_confused_most(confused):
+    figure = confusions.draw(confused, most=3)
+    assert_readable(figure, 2)
+    axes = panels(figure)[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["thing 0", "thing 1", "thing 3"]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.25, 0.75, 0], [0, 1, 0], [0, 1, 0]])
+
+
+def test_confusions_by_category(confused, by_concept):
+    figure = confusions.draw_categories(confused, by_concept)
+    assert_readable(figure, 2)
+    axes = panels(figure)[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["long", "round"]
+    matrix = np.asarray(axes.images[0].get_array())
+    np.testing.assert_allclose(matrix.sum(axis=1), 1)
+    # Round: things 0, 3, 6, ..., of which things 0 and 3 are found as the long thing 1, in 3 and 2 queries.
+    round_right = 1 + len(range(6, 40, 3))
+    assert matrix[1, 0] == pytest.approx(5 / (5 + round_right))
+
+
+def test_categories_are_needed_for_confusions_by_category(confused, by_concept):
+    with pytest.raises(ValueError, match="no category"):
+        confusions.draw_categories(confused, by_concept.assign(category=np.nan))
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_one_run_or_one_protocol_is_enough(windows, areas, by_concept, by_category, confused, n_runs):
+    some = [run[:2] for run in RUNS[:n_runs]]
+
+    def cut(table):
+        return table[[pair in some for pair in zip(table["protocol"], table["subject"], strict=True)]]
+
+    for draw, table, n_panels in (
+        (time_windows.draw, windows, 1),
+        (regions.draw, areas, 2),
+        (concepts.draw, by_concept, 2),
+        (categories.draw, by_category, 2),
+        (confusions.draw, confused, 1),
+    ):
+        assert_readable(draw(cut(table)), n_panels)
+
+
+def test_captions_say_what_the_papers_found():
+    for word in ("1.3 %", "500 ms", "600 to 1000 ms"):
+        assert word in time_windows.CAPTION
+    for word in ("occipital 4.6", "temporal 1", "frontal -0.25"):
+        assert word in regions.CAPTION
