@@ -2,8 +2,8 @@
 
 For a response x, the baseline 0 and the score s of :mod:`pipeline_lib.analysis.retrieval_score`:
 
-    integrated gradients:  a = x ⊙ ∫₀¹ ∇s(αx) dα           Sundararajan, Taly & Yan, ICML 2017; Gauss-Legendre in `steps`
-    DeepLIFT:              a = x ⊙ m                       Shrikumar, Greenside & Kundaje, ICML 2017; rescale rule
+    integrated gradients:  a = x ⊙ ∫₀¹ ∇s(αx) dα    Sundararajan, Taly & Yan, ICML 2017; Gauss-Legendre in `steps`
+    DeepLIFT:              a = x ⊙ m                Shrikumar, Greenside & Kundaje, ICML 2017; rescale rule
 
 m is the gradient with every nonlinearity f's slope replaced by (f(z(x)) − f(z(0))) / (z(x) − z(0)). Both are complete:
 Σ a = s(x) − s(0). On a linear model w both are exactly w ⊙ x.
@@ -36,6 +36,7 @@ from pipeline_lib.retrieval.opened_runs import OpenedRun
 
 COLUMNS = ("start", "stop", "ch_name", "x", "y", "attribution", "contribution")
 VALUES_AT_ONCE = 1 << 24  # of all responses on all steps: 64 MiB
+SMALL = 1e-6  # differences below it are rounding, and DeepLIFT takes the slope
 
 
 def attribution(run: OpenedRun, context: Context) -> pd.DataFrame:
@@ -117,11 +118,11 @@ def deeplift(score: BrainScore, responses: Tensor, along: Tensor, steps: int) ->
 
     SUPPORTED_NON_LINEAR.setdefault(torch.nn.GELU, nonlinear)
     twin = RescaleTwin(score.model)
+    along, inputs = twin.before_norm(responses, along), responses.clone().requires_grad_()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting forward, backward hooks", UserWarning)
-        return DeepLift(twin, eps=1e-6).attribute(
-            responses, torch.zeros_like(responses), additional_forward_args=(twin.before_norm(responses, along),)
-        )
+        explainer = DeepLift(twin, eps=SMALL)
+        return explainer.attribute(inputs, torch.zeros_like(inputs), additional_forward_args=(along,))
 
 
 METHODS: dict[str, Callable[[BrainScore, Tensor, Tensor, int], Tensor]] = {

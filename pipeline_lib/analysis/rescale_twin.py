@@ -51,7 +51,8 @@ class RescaleTwin(nn.Module):
         if not isinstance(self.head, ProjectionHead):
             return self.head(features)
         x = self.head.linear(features)
-        return x + self.head.residual(self.in_head(x))
+        # A tensor of GELU's own: Captum replaces the gradient of what a module takes, the detour's beside it included.
+        return x + self.head.residual(self.in_head(x.clone()))
 
     @torch.no_grad()
     def before_norm(self, responses: Tensor, directions: Tensor) -> Tensor:
