@@ -53,6 +53,7 @@ def retrained(run: OpenedRun, context: Context, first: int, stop: int) -> Opened
 
 def _train(run: OpenedRun, context: Context, out: Path, first: int, stop: int) -> None:
     settings = load_settings(run.folder / PARAMS)
+    train = settings.train.model_copy(update={"checkpoint_every": None})
     stimuli = out.with_name("stimuli.csv")
     write_stimulus_table(context.stimuli, stimuli)
     asked = RunInputs(
@@ -63,5 +64,5 @@ def _train(run: OpenedRun, context: Context, out: Path, first: int, stop: int) -
         stimuli=stimuli,
         look=lambda epochs: silenced(epochs, first, stop),
     )
-    n_epochs = settings.train.inter_epochs if run.protocol == "inter" else settings.train.epochs
-    train_run(asked, settings, n_epochs=n_epochs, seed=run.seed, out=out)
+    n_epochs = train.inter_epochs if run.protocol == "inter" else train.epochs
+    train_run(asked, replace(settings, train=train), n_epochs=n_epochs, seed=run.seed, out=out)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline_lib.analysis.params import AnalysisParams
 from pipeline_lib.captioning.params import MODEL_SOURCES, CaptionParams
 from pipeline_lib.captioning.prompts import prompt_named
 from pipeline_lib.captioning.whereabouts import CARD, hub_name
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type[Section]] = {
     "bravl": BravlParams,
     "train": TrainParams,
     "evaluate": EvaluateParams,
+    "analysis": AnalysisParams,
 }
 PHANTOM_PLAYER = "slip-b16"  # plays all roles of the phantom study, as dvc.yaml has it
 LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")

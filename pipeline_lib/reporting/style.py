@@ -23,6 +23,11 @@ def draw_chance(axes: Axes, level: float) -> None:
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=f"chance ({level:.3g})")
 
 
+def legend_below(axes: Axes, *, columns: int = 2) -> None:
+    """A legend under a panel, where it hides no data."""
+    axes.legend(fontsize="small", ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+
+
 def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> None:
     """The mean over runs as a line, and one standard deviation to each side where there are several runs.
 
