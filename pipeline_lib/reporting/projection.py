@@ -40,7 +40,7 @@ def _draw_run(run: pd.DataFrame, name: str) -> Figure:
     alone = list(dict.fromkeys(before["modality"]))
     colors = category_colors(run)
     figure = new_figure(1, len(alone) + 1, width=3.4, height=3.6)
-    figure.suptitle(name)
+    figure.suptitle(f"Test images on a plane ({name})")
     panels = [(f"{modality}, before", before[before["modality"] == modality]) for modality in alone]
     grid = figure.subplots(1, len(alone) + 1, squeeze=False)[0]
     for axes, (title, rows) in zip(grid, [*panels, ("all, after alignment", after)], strict=True):

@@ -15,6 +15,7 @@ from pipeline_lib.common.errors import listed
 MAP_WIDTH, LINE_HEIGHT, TITLE_HEIGHT = 1.05, 1.25, 0.5  # inches
 PER_LINE = 12
 FEWEST_PLACES = 4  # that an interpolation between them is worth its name
+MOST_DOTS = 128  # sensors of more channels are not marked: dots would hide the colours
 HEAD = (0.0, 0.0, 0.0, 1.0)  # centre and radius of the circle: places are shares of it
 PLACE = ["start", "stop", "ch_name", "x", "y"]
 
@@ -102,7 +103,6 @@ def _draw_map(axes: Axes, values: pd.DataFrame, limits: tuple[float, float], col
     from mne.viz import plot_topomap
 
     places = values[["x", "y"]].to_numpy()
-    image, _ = plot_topomap(
-        values["value"].to_numpy(), places, axes=axes, vlim=limits, cmap=colors, sphere=HEAD, contours=0, show=False
-    )
+    look = {"vlim": limits, "cmap": colors, "sensors": len(places) <= MOST_DOTS, "contours": 0}
+    image, _ = plot_topomap(values["value"].to_numpy(), places, axes=axes, sphere=HEAD, show=False, **look)
     return image
