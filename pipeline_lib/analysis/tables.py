@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline_lib.analysis.attribution import attribution
 from pipeline_lib.analysis.concepts import categories, concepts, confusions
 from pipeline_lib.analysis.context import Context
+from pipeline_lib.analysis.notes import notes
+from pipeline_lib.analysis.projection import projection
 from pipeline_lib.analysis.regions import regions
+from pipeline_lib.analysis.similarity import similarity
 from pipeline_lib.analysis.time_windows import time_windows
+from pipeline_lib.analysis.topographies import topographies
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.retrieval.opened_runs import OpenedRun
 
@@ -20,6 +25,11 @@ ANALYSES: dict[str, Analysis] = {
     "concepts": concepts,
     "confusions": confusions,
     "categories": categories,
+    "topographies": topographies,
+    "attribution": attribution,
+    "similarity": similarity,
+    "projection": projection,
+    "notes": notes,
 }
 RUN_COLUMNS = ("protocol", "subject", "seed")
 PLOTTED = {"time_windows": ("kind", "start", "stop"), "regions": ("kind", "region", "n_channels")}

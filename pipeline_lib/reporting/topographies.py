@@ -1,0 +1,13 @@
+"""Maps of the responses' amplitude, window by window."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline_lib.reporting.scalp_maps import draw_map_rows, map_rows_of
+
+
+def draw(table: pd.DataFrame) -> Figure | None:
+    """A row of maps for each protocol, of the table of :mod:`pipeline_lib.analysis.topographies`; means over runs."""
+    parts = table.groupby("unit", sort=False)
+    rows = [row for unit, part in parts for row in map_rows_of(part, "amplitude", f"rms ({unit})")]
+    return draw_map_rows(rows, title="Amplitude of the responses to test images")

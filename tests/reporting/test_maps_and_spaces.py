@@ -1,0 +1,158 @@
+"""What the figures of maps, similarity and projection show and say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline_lib.analysis.segments import Segment, map_rows
+from pipeline_lib.phantom.electrodes import CHANNELS
+from pipeline_lib.reporting import attribution, projection, similarity, topographies
+from pipeline_lib.reporting.projection import category_colors
+
+NEUROMAG = [f"MEG {sensor:03d}{kind}" for sensor in (11, 21, 34, 44, 143, 211) for kind in (1, 2, 3)]
+PARTS = [Segment(0.1 * i, 0.1 * (i + 1), slice(10 * i, 10 * i + 10)) for i in range(3)]
+
+
+def map_table(ch_names=CHANNELS, parts=PARTS, runs=(("intra", "sub-01", 0), ("intra", "sub-02", 0))):
+    """Amplitudes, shares and contributions of a few windows; the values are their rows' numbers."""
+    tables = []
+    for protocol, subject, seed in runs:
+        values = np.arange(len(parts) * len(ch_names)).reshape(len(parts), -1) + 1.0
+        names = {"amplitude": values, "attribution": values / values.sum(), "contribution": values - 20}
+        table = map_rows(parts, list(ch_names), **names).assign(unit="noise sd")
+        tables.append(table.assign(protocol=protocol, subject=subject, seed=seed))
+    return pd.concat(tables, ignore_index=True)
+
+
+def titles(figure):
+    return [part.get_suptitle() for part in figure.subfigs]
+
+
+def maps_of(part):
+    """The interpolated pictures; the colour bar is the last of the axes."""
+    return [axes.images[0] for axes in part.axes[:-1] if axes.images]
+
+
+def test_every_window_has_a_map_and_a_row_one_scale_with_its_unit():
+    figure = topographies.draw(map_table())
+    (part,) = figure.subfigs
+    assert [axes.get_title() for axes in part.axes[:-1]] == ["0–100 ms", "100–200 ms", "200–300 ms"]
+    assert {image.get_clim() for image in maps_of(part)} == {(0, 3 * len(CHANNELS))}
+    assert part.axes[-1].get_ylabel() == "rms (noise sd)"
+    assert figure.get_suptitle()
+    assert titles(figure) == ["intra, electrodes, mean of 2 runs"]
+
+
+def test_protocols_have_rows_of_their_own():
+    runs = (("intra", "sub-01", 0), ("inter", "sub-01", 0))
+    assert titles(topographies.draw(map_table(runs=runs))) == ["intra, electrodes, 1 run", "inter, electrodes, 1 run"]
+
+
+def test_channels_without_a_place_are_named_and_left_out():
+    table = map_table(ch_names=[*CHANNELS, "unit7", "X99"])
+    (title,) = titles(topographies.draw(table))
+    assert title == "intra, electrodes, mean of 2 runs; no place known of 2: unit7, X99"
+
+
+def test_without_places_there_is_no_figure():
+    table = map_table(ch_names=["unit1", "unit2", "unit3", "unit4", "unit5"])
+    assert topographies.draw(table) is None
+    assert attribution.draw(table) == {}
+
+
+def test_sensors_that_measure_different_things_share_no_map():
+    assert titles(topographies.draw(map_table(ch_names=NEUROMAG))) == [
+        "intra, magnetometers, mean of 2 runs",
+        "intra, gradiometers, mean of 2 runs",
+    ]
+
+
+def test_contributions_are_even_around_zero_and_sizes_start_there():
+    drawn = attribution.draw(map_table())
+    assert list(drawn) == ["contribution", "size"]
+    low, high = maps_of(drawn["contribution"].subfigs[0])[0].get_clim()
+    assert low == -high
+    assert maps_of(drawn["size"].subfigs[0])[0].get_clim()[0] == 0
+    assert [figure.subfigs[0].axes[-1].get_ylabel() for figure in drawn.values()] == ["score (cosine)", "share (%)"]
+
+
+def test_many_windows_go_over_several_lines(tmp_path):
+    parts = [Segment(0.02 * i, 0.02 * (i + 1), slice(2 * i, 2 * i + 2)) for i in range(15)]
+    figure = topographies.draw(map_table(ch_names=CHANNELS[:20], parts=parts))
+    figure.savefig(tmp_path / "maps.png")
+    assert len(maps_of(figure.subfigs[0])) == 15
+
+
+@pytest.fixture
+def agreements():
+    """Two runs of one protocol, brain and image, with a ceiling."""
+    rows = []
+    for subject, shift in (("sub-01", 0.0), ("sub-02", 0.1)):
+        for stage, level in (("before", 0.2), ("after", 0.5)):
+            for other in ("image", "shape"):
+                rows.append(("intra", subject, 0, "brain", stage, other, level + shift, 0.01, 0.6, 0.8))
+            rows.append(("intra", subject, 0, "image", stage, "shape", 0.7, 0.01, np.nan, np.nan))
+    names = [
+        "protocol",
+        "subject",
+        "seed",
+        "space",
+        "stage",
+        "compared_with",
+        "rho",
+        "p",
+        "ceiling_low",
+        "ceiling_high",
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_bars_are_means_over_runs_below_the_ceiling(agreements):
+    (axes,) = similarity.draw(agreements).axes
+    heights = sorted(round(bar.get_height(), 6) for bar in axes.patches if bar.get_width() < 0.5)
+    assert heights == [0.25, 0.25, 0.55, 0.55, 0.7, 0.7]
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "noise ceiling, brain, after" in named
+    assert "chance (0)" in named
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["image", "shape"]
+    assert axes.get_title() == "Representational similarity (intra)"
+
+
+def test_without_repeats_there_is_no_ceiling(agreements):
+    (axes,) = similarity.draw(agreements.assign(ceiling_low=np.nan, ceiling_high=np.nan)).axes
+    assert not [text for text in axes.get_legend().get_texts() if "ceiling" in text.get_text()]
+
+
+def planes(categories, runs=(("intra", "sub-01", 0), ("intra", "sub-02", 0), ("inter", "sub-03", 1))):
+    rng = np.random.default_rng(0)
+    rows = [
+        (*run, modality, stage, f"i{i}", f"c{i}", category, *rng.normal(size=2))
+        for run in runs
+        for modality in ("brain", "image")
+        for stage in ("before", "after")
+        for i, category in enumerate(categories)
+    ]
+    names = ["protocol", "subject", "seed", "modality", "stage", "image_id", "concept", "category", "x", "y"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_the_first_run_of_each_protocol_has_a_figure():
+    drawn = projection.draw(planes(["a", "a", "b", ""]))
+    assert list(drawn) == ["intra, sub-01, seed 0", "inter, sub-03, seed 1"]
+    axes = drawn["intra, sub-01, seed 0"].axes
+    assert [panel.get_title() for panel in axes] == ["brain, before", "image, before", "all, after alignment"]
+    assert [sum(len(dots.get_offsets()) for dots in panel.collections) for panel in axes] == [4, 4, 8]
+    assert all("(" in panel.get_xlabel() for panel in axes)
+
+
+def test_at_most_twelve_categories_have_a_colour():
+    categories = [f"k{i:02d}" for i in range(20) for _ in range(1 + i)]
+    colors = category_colors(planes(categories))
+    assert sorted(colors) == [f"k{i:02d}" for i in range(8, 20)]
+    assert len(set(colors.values())) == 12
+
+
+@pytest.mark.parametrize("nothing", ["", np.nan])
+def test_without_categories_all_are_grey(nothing):
+    (figure, _) = projection.draw(planes([nothing] * 4)).values()
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"brain", "image", "no category"}
