@@ -93,9 +93,9 @@ def test_a_hub_that_is_out_of_reach_is_named(checked, weights, params, tmp_path,
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/model.yaml").write_text("hub: owner/captioner\nrevision: v1\n")
+    (tmp_path / "mine/model.yaml").write_text("hub: owner/captioner@v1\n")
     params["caption"]["path"] = "mine"
-    assert "no folder owner/captioner@v1 here, and the hub gives no model of that name" in checked()["caption.path"]
+    assert checked()["caption.path"].startswith("mine/model.yaml: the hub does not give owner/captioner@v1: ")
 
 
 def test_weights_of_the_captioner_are_looked_at_but_not_read(checked, weights, params, tmp_path):
