@@ -316,6 +316,12 @@ def test_values_that_exclude_each_other_are_named(checked, weights, params, sect
     assert says in checked()[what]
 
 
+def test_what_this_machine_lacks_is_named(checked, weights, params, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    params["train"]["device"] = "cuda"
+    assert checked() == {"train.device": "train.device is 'cuda', but torch finds no GPU here; set it to auto or cpu"}
+
+
 def test_a_fold_of_an_unknown_subject_is_named(checked, weights, params):
     params["held_out"] = ["sub-09"]
     assert "held_out is 'sub-09', allowed: sub-01, sub-02, sub-03" in checked()["inter-subject folds"]
