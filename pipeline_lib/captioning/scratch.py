@@ -7,9 +7,8 @@ caption has what it was made of: it is made again where the image or the prompt 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from pipeline_lib.common.unfinished import Fingerprint, Unfinished
+from pipeline_lib.common.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -34,28 +33,14 @@ class KeptCaption:
     n_tokens: int
 
 
-class Scratch:
-    """The finished captions of one run.
+class Scratch(Unfinished):
+    """The finished captions of one run."""
 
-    Parameters
-    ----------
-    out : Path
-        The table that is to be written.
-    made_of : mapping
-        What the captions depend on, beside image and prompt.
-
-    Attributes
-    ----------
-    kept : Unfinished
-        Where they are.
-    """
-
-    def __init__(self, out: Path, made_of: Fingerprint) -> None:
-        self.kept = Unfinished(out, made_of, "captions")
+    what = "captions"
 
     def load(self) -> list[KeptCaption]:
         """All captions of earlier starts that are whole."""
-        return [KeptCaption(**caption) for _, content in self.kept.load() for caption in json.loads(content)]
+        return [KeptCaption(**caption) for _, content in self.whole_parts() for caption in json.loads(content)]
 
     def append(self, captions: Iterable[KeptCaption]) -> None:
         """Add one batch.
@@ -65,8 +50,4 @@ class Scratch:
         InputError
             If the disk is full.
         """
-        self.kept.append(json.dumps([asdict(caption) for caption in captions]).encode())
-
-    def discard(self) -> None:
-        """Remove these captions."""
-        self.kept.discard()
+        self.keep(json.dumps([asdict(caption) for caption in captions]).encode())

@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline_lib.common.notices import notice
 from pipeline_lib.common.space import space_needed
@@ -22,11 +22,9 @@ LENGTH = 16
 CARD = "made_of.json"
 SUFFIX = ".part"
 
-Fingerprint = Mapping[str, Any]
-
 
 class Unfinished:
-    """The finished parts of one output.
+    """The finished parts of one output; its subclasses say what is in them.
 
     Parameters
     ----------
@@ -34,21 +32,23 @@ class Unfinished:
         The output that is to be written.
     made_of : mapping
         What the parts depend on, beside what stands in them; the fingerprint is a digest of it.
-    what : str
-        What they are, in one word (``"captions"``).
 
     Attributes
     ----------
+    what : str
+        What the parts are, in one word (``"captions"``).
     folder : Path
         Where they are.
     """
 
-    def __init__(self, out: Path, made_of: Fingerprint, what: str) -> None:
-        self._made_of, self._what = json.dumps(dict(made_of), sort_keys=True), what
-        self._key = hashlib.sha256(self._made_of.encode()).hexdigest()[:LENGTH]
-        self.folder = out.with_name(f".{out.name}.unfinished.{what}") / self._key
+    what: ClassVar[str]
 
-    def load(self) -> Iterator[tuple[str, bytes]]:
+    def __init__(self, out: Path, made_of: Mapping[str, Any]) -> None:
+        self._made_of = json.dumps(dict(made_of), sort_keys=True)
+        self._key = hashlib.sha256(self._made_of.encode()).hexdigest()[:LENGTH]
+        self.folder = out.with_name(f".{out.name}.unfinished.{self.what}") / self._key
+
+    def whole_parts(self) -> Iterator[tuple[str, bytes]]:
         """Name and content of all whole parts of earlier starts; that there are some of another making is only said."""
         self._tell_of_others()
         damaged = 0
@@ -60,9 +60,9 @@ class Unfinished:
                 path.unlink()
                 damaged += 1
         if damaged:
-            notice(f"{self.folder}: {damaged} damaged parts are dropped, their {self._what} are made again")
+            notice(f"{self.folder}: {damaged} damaged parts are dropped, their {self.what} are made again")
 
-    def append(self, content: bytes) -> str:
+    def keep(self, content: bytes) -> str:
         """Keep one part, whole or not at all; gives its name.
 
         Raises
@@ -71,7 +71,7 @@ class Unfinished:
             If the disk is full.
         """
         path = self.folder / self._name(content)
-        with space_needed(self.folder, f"make room and start again: the {self._what} made so far are kept"):
+        with space_needed(self.folder, f"make room and start again: the {self.what} made so far are kept"):
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / CARD).write_text(self._made_of + "\n", encoding="utf-8")
             unfinished = path.with_suffix(f".{os.getpid()}")
@@ -82,7 +82,7 @@ class Unfinished:
                 unfinished.unlink(missing_ok=True)
         return path.name
 
-    def read(self, name: str) -> bytes:
+    def content_of(self, name: str) -> bytes:
         """The content of a part."""
         return (self.folder / name).read_bytes()
 
@@ -98,7 +98,7 @@ class Unfinished:
     def _tell_of_others(self) -> None:
         for other in sorted(self.folder.parent.glob("*")):
             if other.is_dir() and other != self.folder:
-                another = f"unfinished {self._what} of another {self._difference(other)}"
+                another = f"unfinished {self.what} of another {self._difference(other)}"
                 notice(f"{other}: {another}; ignored, delete it if unwanted")
 
     def _difference(self, other: Path) -> str:

@@ -10,13 +10,12 @@ changed are made again.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from pipeline_lib.common.unfinished import Fingerprint, Unfinished
+from pipeline_lib.common.unfinished import Unfinished
 
 Kind = Literal["image", "text"]
 
@@ -42,28 +41,14 @@ class Part:
     digests: tuple[str, ...]
 
 
-class Parts:
-    """The finished batches of one run.
+class Parts(Unfinished):
+    """The finished batches of one run."""
 
-    Parameters
-    ----------
-    out : Path
-        The bank that is to be written.
-    made_of : mapping
-        What the features depend on, beside image and text.
-
-    Attributes
-    ----------
-    kept : Unfinished
-        Where they are.
-    """
-
-    def __init__(self, out: Path, made_of: Fingerprint) -> None:
-        self.kept = Unfinished(out, made_of, "features")
+    what = "features"
 
     def load(self) -> list[Part]:
         """All batches of earlier starts that are whole."""
-        return [_part(name, content.split(b"\n", 1)[0]) for name, content in self.kept.load()]
+        return [_part(name, content.split(b"\n", 1)[0]) for name, content in self.whole_parts()]
 
     def append(
         self, kind: Kind, items: Sequence[str], digests: Sequence[str], features: Mapping[str, np.ndarray]
@@ -85,15 +70,11 @@ class Parts:
         """
         header = json.dumps({"kind": kind, "items": list(items), "digests": list(digests)}).encode()
         tensors = {name: np.ascontiguousarray(values) for name, values in features.items()}
-        return _part(self.kept.append(header + b"\n" + save(tensors)), header)
+        return _part(self.keep(header + b"\n" + save(tensors)), header)
 
     def read(self, name: str) -> dict[str, np.ndarray]:
         """The features of a part, by dataset."""
-        return load(self.kept.read(name).split(b"\n", 1)[1])
-
-    def discard(self) -> None:
-        """Remove these features."""
-        self.kept.discard()
+        return load(self.content_of(name).split(b"\n", 1)[1])
 
 
 def _part(name: str, header: bytes) -> Part:

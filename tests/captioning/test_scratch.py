@@ -30,7 +30,7 @@ def test_a_batch_that_broke_off_is_lost_alone(out, capsys):
     scratch = Scratch(out, MADE_OF)
     for place in range(3):
         scratch.append(captions([f"text {place}", "more"], start=10 * place))
-    part = next(path for path in scratch.kept.folder.glob("*.part") if b"text 1" in path.read_bytes())
+    part = next(path for path in scratch.folder.glob("*.part") if b"text 1" in path.read_bytes())
     part.write_bytes(part.read_bytes()[:-1])
     assert {caption.text for caption in scratch.load()} == {"text 0", "text 2", "more"}
     assert "1 damaged parts are dropped, their captions are made again" in capsys.readouterr().err

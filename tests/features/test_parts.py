@@ -31,7 +31,7 @@ def test_parts_of_views_that_are_no_block_of_memory_are_kept_too(parts):
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:20], lambda b: b[:-1] + b"\0", lambda b: b""])
 def test_a_damaged_part_is_dropped(parts, capsys, damage):
     made, whole = (parts.append("text", [name], [], FEATURES) for name in ("first", "second"))
-    path = parts.kept.folder / made.name
+    path = parts.folder / made.name
     path.write_bytes(damage(path.read_bytes()[:-1] + b"\1"))
     assert parts.load() == [whole]
     assert "1 damaged parts are dropped, their features are made again" in capsys.readouterr().err
