@@ -125,6 +125,21 @@ class FairGrad(Aggregated):
         return FairGradWeighting(alpha=self.params.fairgrad.alpha)
 
 
+def check_solver() -> None:
+    """Look whether the solver of :class:`NashMtl` is installed.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if find_spec("ecos") is None:
+        raise InputError(
+            "loss.balancer is 'nash-mtl', whose solver ecos is not installed; run pip install 'trialign[nash-mtl]' "
+            "or set loss.balancer: fairgrad with loss.fairgrad.alpha: 1"
+        )
+
+
 class NashMtl(Aggregated):
     """g = Σ_k w_k g_k with (G w)_k ∝ 1 / w_k: the Nash bargain; not longer than ``loss.nash_mtl.max_norm``.
 
@@ -135,17 +150,13 @@ class NashMtl(Aggregated):
     Raises
     ------
     InputError
-        If it is not installed.
+        As :func:`check_solver` does.
     """
 
     invariant = False
 
     def build(self) -> "Weighting":
-        if find_spec("ecos") is None:
-            raise InputError(
-                "loss.balancer is 'nash-mtl', whose solver ecos is not installed; run pip install 'trialign[nash-mtl]' "
-                "or set loss.balancer: fairgrad with loss.fairgrad.alpha: 1"
-            )
+        check_solver()
         from torchjd.aggregation import NashMTL
 
         return NashMTL(len(self.objectives), max_norm=self.params.nash_mtl.max_norm).weighting

@@ -1,7 +1,8 @@
 """A loaded image-to-text model: pictures and prompts in, captions out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,8 @@ class Captioner:
     processor: Any
     decoding: Decoding
     dtype: torch.dtype
+    # Whether a tokenizer pads is a state of its own that each call sets, and another thread would set otherwise.
+    _preparing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def describe(
         self, images: Sequence[np.ndarray], prompts: Sequence[str], keys: Sequence[str] | None = None
@@ -59,12 +62,16 @@ class Captioner:
         return self.write(self.prepare(images, prompts), keys or [str(place) for place in range(len(images))])
 
     def prepare(self, images: Sequence[np.ndarray], prompts: Sequence[str]) -> Any:
-        """Pixels and tokens of a batch, as the model reads them, on the CPU."""
+        """Pixels and tokens of a batch, as the model reads them, on the CPU; threads take turns."""
         # As pictures: an array of three rows would be taken for three channels.
         pictures = [Image.fromarray(image) for image in images]
-        if not self.processor.chat_template:
+        with self._preparing:
+            if self.processor.chat_template:
+                return self._conversations(pictures, prompts)
             inputs = self.processor(images=pictures, text=list(prompts), padding=True, return_tensors="pt")
-            return blanks_first(inputs, allowed=self.model.config.model_type not in UNPADDED)
+        return blanks_first(inputs, allowed=self.model.config.model_type not in UNPADDED)
+
+    def _conversations(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Any:
         return self.processor.apply_chat_template(
             [conversation(picture, prompt) for picture, prompt in zip(pictures, prompts, strict=True)],
             add_generation_prompt=True,

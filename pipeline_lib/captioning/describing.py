@@ -1,6 +1,5 @@
 """Captions of many images by a model: shared between processes, kept batch by batch, taken up again after a kill."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline_lib.captioning.captioner import Caption, Captioner
-from pipeline_lib.captioning.loading import first_line
-from pipeline_lib.captioning.memory import BatchLimit, is_exhaustion
-from pipeline_lib.captioning.pictures import read_picture, worked_ahead
+from pipeline_lib.captioning.pictures import read_picture
 from pipeline_lib.captioning.scratch import KeptCaption, Scratch
-from pipeline_lib.captioning.whereabouts import file_digest
+from pipeline_lib.common.ahead import worked_ahead
+from pipeline_lib.common.digests import digest_if_there, file_digest
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.memory import BatchLimit, is_exhaustion
+from pipeline_lib.common.notices import notice
 from pipeline_lib.common.processes import ALONE, Group
 from pipeline_lib.common.progress import progress
+from pipeline_lib.common.transformers_errors import first_line
+
+CURE = "set caption.dtype to bfloat16 or int8, or caption.max_new_tokens lower, or take a smaller model"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def describe_all(
     """
     kept = group.by_the_first(lambda: _still_good(scratch.load(), requests)) if scratch else {}
     if kept and group.first:
-        print(f"trialign: {len(kept)} of {len(requests)} captions are there already", file=sys.stderr)
+        notice(f"{len(kept)} of {len(requests)} captions are there already")
     own = group.share([request for request in requests if request.image_id not in kept])
     made: dict[str, Caption] = {}
     for asked, captions in written(captioner, own, batch_size=batch_size, hashed=scratch is not None):
@@ -94,7 +97,7 @@ def written(
         inputs = ready.pop() if ready and len(part) == len(batch) else None
         return captioner.write(inputs or prepared(captioner, part), [asked.request.image_id for asked in part])
 
-    limit = BatchLimit(batch_size)
+    limit = BatchLimit(batch_size, CURE)
     decoded = worked_ahead(progress(requests, label="caption", unit="image"), ask, ahead=batch_size)
     for batch, inputs in worked_ahead(_batched(decoded, limit), prepare, ahead=1, threads=1):
         ready = [inputs]
@@ -155,13 +158,9 @@ def _still_good(kept: Sequence[KeptCaption], requests: Sequence[Request]) -> dic
     """The kept captions of images and prompts that are still the same, by image id."""
     wanted = {request.image_id: request for request in requests}
     same = [item for item in kept if item.image_id in wanted and item.prompt == wanted[item.image_id].prompt]
-    digests = worked_ahead([wanted[item.image_id].file for item in same], _digest_if_there, ahead=64)
+    digests = worked_ahead([wanted[item.image_id].file for item in same], digest_if_there, ahead=64)
     return {
         item.image_id: Caption(item.text, item.n_tokens)
         for item, digest in zip(same, digests, strict=True)
         if item.image == digest
     }
-
-
-def _digest_if_there(path: Path) -> str:
-    return file_digest(path) if path.is_file() else ""

@@ -5,29 +5,29 @@ imported.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
-from transformers.utils import logging
 
 from pipeline_lib.captioning.captioner import Captioner
 from pipeline_lib.captioning.decoding import Decoding
 from pipeline_lib.captioning.families import check_model_type, use_chat_template
 from pipeline_lib.captioning.fitting import check_tokenizer, check_weights
-from pipeline_lib.captioning.memory import is_exhaustion
 from pipeline_lib.captioning.whereabouts import CONFIG, ModelFiles
 from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.common.transformers_errors import one_line_errors
+from pipeline_lib.fetching.hub import SAFETENSORS, TORCH
 
 OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 # Torchvision and PIL resize differently (0.015 standard deviations of the input), so one of them is named.
 IMAGE_BACKEND = "pil"
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+PICKLED = (*TORCH, "*.pkl")
 NOWHERE = torch.device("meta")
+MEMORY_CURE = "set caption.dtype to bfloat16 or int8, or take a smaller model"
 
 
 def load_captioner(
@@ -59,7 +59,7 @@ def load_captioner(
     _check_safetensors(folder)
     quantized = dtype == "int8" and device != NOWHERE
     _check_int8(dtype)
-    with _one_line_errors(folder):
+    with one_line_errors(folder, memory_cure=MEMORY_CURE):
         processor = _processor(folder)
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,
@@ -107,7 +107,7 @@ def _model_type(folder: Path) -> Any:
 
 
 def _check_safetensors(folder: Path) -> None:
-    if any(folder.glob("*.safetensors")):
+    if any(folder.glob(SAFETENSORS)):
         return
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     if pickled:
@@ -115,7 +115,7 @@ def _check_safetensors(folder: Path) -> None:
             f"{folder}: the weights are pickles ({listed(pickled, most=2)}), which may run any code and are not "
             "opened; take the model's safetensors files, or convert them where you trust them ('save_pretrained')"
         )
-    raise InputError(f"{folder}: no weights (*.safetensors); save model and processor with 'save_pretrained'")
+    raise InputError(f"{folder}: no weights ({SAFETENSORS}); save model and processor with 'save_pretrained'")
 
 
 def _check_int8(dtype: str) -> None:
@@ -124,23 +124,3 @@ def _check_int8(dtype: str) -> None:
             "caption.dtype is 'int8', which needs the package bitsandbytes; run 'pip install bitsandbytes', "
             "or set it to bfloat16"
         )
-
-
-@contextmanager
-def _one_line_errors(folder: Path) -> Iterator[None]:
-    """Silence transformers' own reports and phrase what it raises in one line."""
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    except Exception as error:  # transformers, tokenizers and safetensors raise what they like
-        if is_exhaustion(error):
-            cure = "set caption.dtype to bfloat16 or int8, or take a smaller model"
-            raise InputError(f"{folder}: the model does not fit into memory; {cure}") from None
-        raise InputError(f"{folder}: transformers cannot load this model: {first_line(error)}") from None
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, cut to one short line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]

@@ -38,7 +38,7 @@ def model_captions(
         files = find_model(params.path)
     decoding = decoding_of(params)
     captioner = load_captioner(files, source=params.source, dtype=params.dtype, device=device, decoding=decoding)
-    scratch = out and Scratch(out, made_of(files, wording, decoding, params.dtype, device), group.rank)
+    scratch = out and Scratch(out, made_of(files, wording, decoding, params.dtype, device))
     requests = [
         Request(image_id, images / file, prompt)
         for image_id, file, prompt in zip(frame["image_id"], frame["file"], prompts, strict=True)

@@ -7,12 +7,13 @@ import pandas as pd
 from pipeline_lib.captioning.made import Made
 from pipeline_lib.captioning.params import MODEL_SOURCES, CaptionParams
 from pipeline_lib.captioning.prompts import filled, prompt_named
-from pipeline_lib.captioning.table import CaptionTable, caption_table, read_text_csv
+from pipeline_lib.captioning.table import CaptionTable, caption_table
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.processes import ALONE, Group
 from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.common.text_tables import read_text_table
 
 NAME_COLUMNS = ("image_id", "image", "file")
 TEXT_COLUMNS = ("text", "caption")
@@ -80,7 +81,8 @@ def file_captions(path: Path, stimuli: StimulusTable) -> CaptionTable:
 
 def read_named(path: Path) -> tuple[pd.Series, pd.Series]:
     """The image names and the texts of the user's table, row by row."""
-    frame = read_text_csv(path, cure="set caption.path to it, or caption.source to another source")
+    cure = "set caption.path to it, or caption.source to another source"
+    frame = read_text_table(path, what="caption table", cure=cure)
     return _column(frame, NAME_COLUMNS, path), _column(frame, TEXT_COLUMNS, path)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline_lib.common.errors import InputError, listed
+from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.outputs import written_whole
+from pipeline_lib.common.text_tables import read_text_table
 
 COLUMNS = ("image_id", "source", "model", "revision", "prompt", "text", "n_tokens")
 
@@ -84,29 +85,9 @@ def read_captions(path: Path) -> CaptionTable:
     InputError
         If the file or a column is missing, or token counts are no whole numbers.
     """
-    frame = read_text_csv(path, cure="run 'dvc repro caption' first")
-    if missing := [name for name in COLUMNS if name not in frame]:
-        raise InputError(f"{path}: columns are missing: {listed(missing)}")
-    frame = frame[list(COLUMNS)]
+    frame = read_text_table(path, COLUMNS, what="caption table", cure="run 'dvc repro caption' first")[list(COLUMNS)]
     try:
         frame = frame.astype({"n_tokens": int})
     except ValueError as error:
         raise InputError(f"{path}: n_tokens must be whole numbers: {error}") from None
     return CaptionTable(frame, where=str(path))
-
-
-def read_text_csv(path: Path, *, cure: str) -> pd.DataFrame:
-    """All cells of a csv file (or tsv, by its ending) as text, nothing taken for a missing value.
-
-    Raises
-    ------
-    InputError
-        If the file is missing (the message ends in `cure`) or is no such table.
-    """
-    separator = "\t" if Path(path).suffix == ".tsv" else ","
-    try:
-        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such caption table; {cure}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a table of comma-separated text in UTF-8: {error}") from None

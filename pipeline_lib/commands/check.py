@@ -12,6 +12,7 @@ from pipeline_lib.captioning.prompts import prompt_named
 from pipeline_lib.captioning.whereabouts import CARD, hub_name
 from pipeline_lib.commands.consistency import PHANTOM_MODELS, check_consistency, check_models_are_real
 from pipeline_lib.commands.findings import Finding, finding
+from pipeline_lib.commands.machine import check_machine
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
 from pipeline_lib.common.params import Section, load_names, read_params, validated
 from pipeline_lib.common.stimulus_table import SPLITS
@@ -69,6 +70,7 @@ def all_findings(params_file: Path) -> Iterator[Finding]:
     yield from findings
     if all(found.good for found in findings):
         yield from check_consistency(params)
+        yield from check_machine(params)
         yield from check_study(params)
         yield from check_weights(params)
 
@@ -190,8 +192,7 @@ def _captioner(caption: CaptionParams) -> str:
     if hub_name(caption.path):
         raise InputError(
             f"caption.path: {caption.path} is no folder here; if the hub has it, DVC still needs a file to depend on: "
-            f"write 'hub: NAME' and 'revision: main' into weights/captioner/{CARD}, and set caption.path to "
-            "weights/captioner"
+            f"write 'hub: {caption.path}' into weights/captioner/{CARD}, and set caption.path to weights/captioner"
         )
     from pipeline_lib.captioning.model_source import check_model
 

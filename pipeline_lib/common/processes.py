@@ -19,10 +19,12 @@ from pipeline_lib.common.errors import InputError, bad_value
 
 if TYPE_CHECKING:
     import torch
+    from accelerate import PartialState
 
 Item = TypeVar("Item")
 
-RENDEZVOUS = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+NUMBERS = ("RANK", "LOCAL_RANK", "MASTER_PORT")
+RENDEZVOUS = (*NUMBERS, "MASTER_ADDR")
 # One process may be done hours before another, and waits.
 PATIENCE = timedelta(days=30)
 
@@ -103,24 +105,59 @@ def join_group(*, cpu: bool, module: str) -> Group:
     Raises
     ------
     InputError
-        If a launcher announces several processes, but they do not find each other: each would do all the work.
+        As :func:`launched` does.
     """
-    said = os.environ.get("WORLD_SIZE") or "1"
-    if not said.isdecimal():
-        raise bad_value("WORLD_SIZE", said, "a number of processes", cure="unset it, a launcher sets it")
-    if (announced := int(said)) <= 1:
-        return ALONE
+    state = launched(cpu=cpu, module=module, timeout=PATIENCE)
+    return Group(state.process_index, state.num_processes, state.device) if state else ALONE
+
+
+def launched(*, cpu: bool, module: str, timeout: timedelta | None = None) -> "PartialState | None":
+    """What accelerate knows of the processes that a launcher started; None where there is no launcher.
+
+    Parameters
+    ----------
+    cpu, module
+        As :func:`join_group` takes them.
+    timeout : timedelta, optional
+        How long processes wait for each other. Defaults to torch's own.
+
+    Raises
+    ------
+    InputError
+        If the launcher's variables are no numbers, or it announces several processes, but they do not find each other:
+        each would do all the work, and overwrite the others'.
+    """
+    announced = _number_in("WORLD_SIZE")
+    if announced <= 1:
+        return None
     alone = InputError(
         f"WORLD_SIZE is {announced}, but this process is alone; start it with 'torchrun --nproc_per_node {announced} "
         f"-m {module} ...', or unset WORLD_SIZE"
     )
     if not all(os.environ.get(name) for name in RENDEZVOUS):
         raise alone
+    for name in NUMBERS:
+        _number_in(name)
+    state = _joined(cpu, timeout)
+    if state.num_processes != announced:
+        raise alone
+    return state
+
+
+def _number_in(name: str) -> int:
+    said = os.environ.get(name) or "1"
+    if not said.isdecimal():
+        raise bad_value(name, said, "a number", cure="unset it, a launcher sets it")
+    return int(said)
+
+
+def _joined(cpu: bool, timeout: timedelta | None) -> "PartialState":
     import torch
     from accelerate import PartialState
 
-    state = PartialState(cpu=cpu or not torch.cuda.is_available(), timeout=PATIENCE)
-    if not torch.distributed.is_initialized() or state.num_processes != announced:
-        raise alone
-    atexit.register(state.destroy_process_group)
-    return Group(state.process_index, state.num_processes, state.device)
+    first_time = not torch.distributed.is_initialized()
+    options = {} if timeout is None else {"timeout": timeout}
+    state = PartialState(cpu=cpu or not torch.cuda.is_available(), **options)
+    if first_time and torch.distributed.is_initialized():
+        atexit.register(state.destroy_process_group)
+    return state

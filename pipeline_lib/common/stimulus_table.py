@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
 from pipeline_lib.common.outputs import written_whole
+from pipeline_lib.common.text_tables import read_text_table
 
 COLUMNS = ("image_id", "file", "concept", "split", "event_code")
 SPLITS = ("train", "test", "center")
@@ -54,12 +55,7 @@ def read_stimulus_table(path: Path) -> StimulusTable:
     InputError
         If the file or a column is missing, an id or an event code is doubled, or a split is unknown.
     """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such stimulus table; run 'dvc repro stimuli' first") from None
-    if missing := [name for name in COLUMNS if name not in frame]:
-        raise InputError(f"{path}: columns are missing: {listed(missing)}")
+    frame = read_text_table(path, COLUMNS, what="stimulus table", cure="run 'dvc repro stimuli' first")
     return checked_table(frame, where=str(path))
 
 

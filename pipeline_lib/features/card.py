@@ -8,10 +8,9 @@ from pydantic import Field
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import Section, read_params, validated
+from pipeline_lib.fetching.hub import HUB_NAME, SAFETENSORS, TORCH
 
 CARD = "model.yaml"
-HUB_NAME = r"^[\w-][\w.-]*/[\w-][\w.-]*(@[\w./-]+)?$"
-SAFETENSORS, TORCH = "*.safetensors", ("*.pt", "*.pth", "*.bin", "*.ckpt")
 
 Count = Annotated[int, Field(gt=0)]
 Deviation = Annotated[float, Field(gt=0)]

@@ -1,6 +1,5 @@
 """Features of many images and texts: shared between processes, kept batch by batch, taken up again after a kill."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -8,9 +7,10 @@ from functools import lru_cache, partial
 import numpy as np
 from torch import Tensor
 
-from pipeline_lib.captioning.memory import BatchLimit
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.joins import rows_of
+from pipeline_lib.common.memory import BatchLimit
+from pipeline_lib.common.notices import notice
 from pipeline_lib.common.processes import Group
 from pipeline_lib.common.progress import progress
 from pipeline_lib.features.layers import FINAL
@@ -73,7 +73,7 @@ def compute(job: Job, parts: Parts, group: Group) -> tuple[Places, list[int]]:
         missing = [row for row, image_id in enumerate(image_ids) if ("image", image_id) not in places]
         if group.first and len(missing) < len(image_ids):
             done = len(image_ids) - len(missing)
-            print(f"trialign: features of {done} of {len(image_ids)} images are there already", file=sys.stderr)
+            notice(f"features of {done} of {len(image_ids)} images are there already")
         limit = BatchLimit(job.batch_size, CURE)
         made: list[Part] = []
         for batch in job.shown.batches(group.share(list(batched(missing, job.batch_size)))):

@@ -10,13 +10,13 @@ import torch
 from open_clip.model import CLIP, CustomTextCLIP, convert_to_custom_text_state_dict
 from open_clip.transform import PreprocessCfg
 
+from pipeline_lib.common.digests import digest_of_files
 from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.features.card import CARD, ImageSettings, ModelCard, weight_files
-from pipeline_lib.features.hub import fetched
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.open_clip_tokens import load_tokenizer
-from pipeline_lib.features.roles import digest_of_files
 from pipeline_lib.features.weights import StateDict, load_strictly, read_state_dict
+from pipeline_lib.fetching.hub import fetched
 
 LOSS_SCALARS = ("logit_scale", "logit_bias")  # of the loss, not of a tower; their shapes vary between versions
 HUB_CONFIG = "open_clip_config.json"

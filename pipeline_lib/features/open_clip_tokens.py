@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.features.card import CARD, ModelCard
-from pipeline_lib.features.hub import fetched
+from pipeline_lib.fetching.hub import fetched
 
 FILE = "tokenizer.json"
 
@@ -57,7 +57,7 @@ def _place(named: str, folder: Path, card: ModelCard, files: Path) -> Path:
     if (files / FILE).is_file():
         return files
     if card.hub or card.pretrained:
-        return fetched(named, str(folder / CARD), texts_only=True)
+        return fetched(named, str(folder / CARD), weights="none")
     raise InputError(
         f"{folder / CARD}: the architecture's tokenizer is {named!r} of a hub; copy its files ({FILE} ...) into a "
         "folder here and name that as tokenizer"

@@ -8,14 +8,13 @@ all roles of the published systems:
     sha256: 9f86d0...      # of that model's weights: DVC sees by it that they are others now
 """
 
-import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field
 
+from pipeline_lib.common.digests import digest_of_files
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.params import Section, read_params, validated
 from pipeline_lib.features.card import CARD, read_card, weight_files
@@ -71,12 +70,3 @@ def write_alias(folder: Path, of: Path) -> None:
 
 def _digest(folder: Path) -> str:
     return digest_of_files(weight_files(folder, read_card(folder)))
-
-
-def digest_of_files(files: Sequence[Path]) -> str:
-    """SHA-256, in hexadecimal, of a file, or of the digests of several."""
-    digests = []
-    for path in files:
-        with path.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

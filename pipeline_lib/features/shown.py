@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline_lib.captioning.pictures import DECODERS, worked_ahead
+from pipeline_lib.common.ahead import DECODERS, worked_ahead
 from pipeline_lib.common.batches import batched
+from pipeline_lib.common.digests import digest_if_there
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.progress import progress
@@ -166,10 +167,7 @@ class ShownImages:
         return self._stored.read([self.image_ids[row] for row in rows]) if self._stored else [None] * len(rows)
 
     def _file_digest(self, row: int) -> str:
-        if not self._needs_file or not self._files[row].is_file():
-            return ""
-        with self._files[row].open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return digest_if_there(self._files[row]) if self._needs_file else ""
 
 
 def _joined(digest: str, view: np.ndarray | None) -> str:

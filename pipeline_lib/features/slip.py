@@ -16,10 +16,10 @@ from open_clip.transformer import QuickGELU, TextTransformer
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from pipeline_lib.common.digests import digest_of_files
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.features.card import CARD, ModelCard, weight_files
 from pipeline_lib.features.models import ImageTextModel, ImageTower
-from pipeline_lib.features.roles import digest_of_files
 from pipeline_lib.features.weights import StateDict, load_strictly, read_state_dict
 
 # Shapes do not show how many heads share a width. SLIP's ViT-S has 12 where timm's has 6.

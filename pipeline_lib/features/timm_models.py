@@ -14,12 +14,12 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
+from pipeline_lib.common.digests import digest_of_files
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.features.card import CARD, ImageSettings, ModelCard, weight_files
-from pipeline_lib.features.hub import fetched
 from pipeline_lib.features.models import ImageTextModel, ImageTower
-from pipeline_lib.features.roles import digest_of_files
 from pipeline_lib.features.weights import StateDict, load_strictly, read_state_dict
+from pipeline_lib.fetching.hub import fetched
 
 HUB_CONFIG = "config.json"
 PATCHES = "patch_embed.proj.weight"

@@ -6,22 +6,20 @@ from the folder is run, and pickled weights are not opened.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
-from transformers.utils import logging
 
+from pipeline_lib.common.digests import digest_of_files
 from pipeline_lib.common.errors import InputError, listed
-from pipeline_lib.features.card import CARD, SAFETENSORS, ImageSettings, ModelCard, weight_files
-from pipeline_lib.features.hub import fetched
+from pipeline_lib.common.transformers_errors import one_line_errors
+from pipeline_lib.features.card import CARD, ImageSettings, ModelCard, weight_files
 from pipeline_lib.features.layers import Blocks, token_kinds
 from pipeline_lib.features.models import ImageTextModel, ImageTower
-from pipeline_lib.features.roles import digest_of_files
+from pipeline_lib.fetching.hub import SAFETENSORS, fetched
 
 CONFIG = "config.json"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")  # transformers 5 writes the second
@@ -72,7 +70,7 @@ def _safetensors(place: Path, card: ModelCard) -> list[Path]:
 
 
 def _loaded(place: Path) -> nn.Module:
-    with _one_line_errors(place):
+    with one_line_errors(place, memory_cure="take a smaller model"):
         config = AutoConfig.from_pretrained(place, **OFFLINE)
         if hasattr(config, "text_config") or not hasattr(config, "num_channels"):
             raise InputError(
@@ -89,20 +87,6 @@ def _loaded(place: Path) -> nn.Module:
         )
     _check(place, report)
     return tower
-
-
-@contextmanager
-def _one_line_errors(place: Path) -> Iterator[None]:
-    """Silence transformers' own reports and phrase what it raises in one line."""
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # transformers and safetensors raise what they like
-        line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"{place}: transformers cannot load this model: {line[:300]}") from None
 
 
 def _check(place: Path, report: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
+from pipeline_lib.common.text_tables import read_text_table
 from pipeline_lib.recordings.cut_runs import runs_by_session, session_numbers
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.recordings.recording import PARTITIONS, CutRun, Defect, Header, Layout, apple_doubles, subject_folder
@@ -53,16 +54,8 @@ def defects(study: StudyParams, subject: str) -> list[Defect]:
 
 
 def _read_trials(file: Path) -> pd.DataFrame:
-    try:
-        trials = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; layout arrays expects {EXPECTED} in each subject's folder") from None
-    except (OSError, ValueError) as error:  # not UTF-8, empty, or not a table
-        raise InputError(f"{file}: not a csv table ({error}); save it as UTF-8 with commas between fields") from None
-    if not isinstance(trials.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
-        raise InputError(f"{file}: rows have more fields than the header; put quotes around fields that hold commas")
-    if missing := [name for name in ("image", "split") if name not in trials]:
-        raise InputError(f"{file}: columns are missing: {listed(missing)}; it has: {listed(trials.columns)}")
+    cure = f"layout arrays expects {EXPECTED} in each subject's folder"
+    trials = read_text_table(file, ("image", "split"), cure=cure)
     for split in sorted(set(trials["split"]) - set(PARTITIONS)):
         raise bad_value("split", split, PARTITIONS, where=str(file))
     return trials

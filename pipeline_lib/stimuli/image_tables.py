@@ -6,32 +6,12 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
+from pipeline_lib.common.text_tables import read_text_table
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a csv file as text.
-
-    Parameters
-    ----------
-    path : Path
-        UTF-8, with or without byte order mark.
-    columns : sequence of str
-        What it must have.
-
-    Raises
-    ------
-    InputError
-        If it is no such file; names the columns that are missing and those it has.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # not there, not UTF-8, empty, or not a table
-        raise InputError(f"{path}: cannot be read as a csv file ({error}); study.stimuli must name one") from None
-    if missing := [name for name in columns if name not in table]:
-        raise InputError(f"{path}: columns are missing: {listed(missing)}; it has: {listed(table.columns, most=20)}")
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first columns for names of the rows
-        raise InputError(f"{path}: rows have more fields than the header; put quotes around fields that hold commas")
-    return table.fillna("")
+    """A csv file that ``study.stimuli`` names, as :func:`~pipeline_lib.common.text_tables.read_text_table` reads it."""
+    return read_text_table(path, columns, cure="study.stimuli must name what names the images")
 
 
 def as_posix(file: str) -> str:

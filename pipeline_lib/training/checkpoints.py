@@ -6,13 +6,13 @@ ignore the name, it is on the same disk as the run, and is found by it whatever 
 names parameters, data, code and machine: a run takes up its own state alone, and of others says that they are there.
 """
 
-import sys
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
+from pipeline_lib.common.notices import notice
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.training.fingerprint import Fingerprint, key_of
 
@@ -44,14 +44,14 @@ class Checkpoints:
         """The state this run was in when it broke off, on the CPU; None where it did not, or it cannot be read."""
         for other in sorted(self.folder.glob("*.pt")):
             if other != self.path:
-                _say(self._about(other))
+                notice(self._about(other))
         if not self.path.exists():
             return None
         found = _read(self.path)
         if found is None:
-            _say(f"{self.path}: not a whole checkpoint; ignored, training starts from the beginning")
+            notice(f"{self.path}: not a whole checkpoint; ignored, training starts from the beginning")
             return None
-        _say(f"{self.path}: training goes on after epoch {found['epoch']}")
+        notice(f"{self.path}: training goes on after epoch {found['epoch']}")
         return found["state"]
 
     def save(self, epoch: int, state: State) -> None:
@@ -80,7 +80,3 @@ def _read(path: Path, *, mmap: bool = False) -> State | None:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError):
         return None
-
-
-def _say(line: str) -> None:
-    print(f"trialign: {line}", file=sys.stderr)

@@ -1,10 +1,11 @@
 """torch.compile of the parts of a model, where a compiler is there."""
 
-import sys
 from collections.abc import Iterable
 
 import torch
 from torch import nn
+
+from pipeline_lib.common.notices import notice
 
 
 def compile_parts(parts: Iterable[nn.Module | None], device: torch.device) -> bool:
@@ -17,8 +18,7 @@ def compile_parts(parts: Iterable[nn.Module | None], device: torch.device) -> bo
         as they are, and a line on standard error says so.
     """
     if problem := compiler_problem(device):
-        line = f"train.compile is true, but torch cannot compile here; training goes on without ({problem})"
-        print(f"trialign: {line}", file=sys.stderr)
+        notice(f"train.compile is true, but torch cannot compile here; training goes on without ({problem})")
         return False
     import torch._functorch.config
 

@@ -20,8 +20,6 @@ batch 1000, by 6 % at 128 and by 21 % at 32. Running means and variances are ave
 other masks in each process.
 """
 
-import atexit
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +28,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from pipeline_lib.common.errors import InputError
-
-RENDEZVOUS = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+from pipeline_lib.common.processes import launched
 
 
 @dataclass(frozen=True)
@@ -162,24 +159,7 @@ def join_processes(device: torch.device) -> Processes:
     Raises
     ------
     InputError
-        If a launcher announces several processes, but they do not find each other: each would train on its own and
-        overwrite the others' model.
+        As :func:`~pipeline_lib.common.processes.launched` does.
     """
-    announced = int(os.environ.get("WORLD_SIZE") or 1)
-    if announced == 1:
-        return Processes(device)
-    alone = InputError(
-        f"WORLD_SIZE is {announced}, but this process is alone; start training with 'torchrun --nproc_per_node "
-        f"{announced} -m stages.train ...', or unset WORLD_SIZE"
-    )
-    if not all(os.environ.get(name) for name in RENDEZVOUS):
-        raise alone
-    from accelerate import PartialState
-
-    first_time = not distributed.is_initialized()
-    state = PartialState(cpu=device.type == "cpu")
-    if not distributed.is_initialized() or state.num_processes != announced:
-        raise alone
-    if first_time:
-        atexit.register(state.destroy_process_group)
-    return Processes(state.device, state.process_index, state.num_processes)
+    state = launched(cpu=device.type == "cpu", module="stages.train")
+    return Processes(state.device, state.process_index, state.num_processes) if state else Processes(device)

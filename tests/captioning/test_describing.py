@@ -1,12 +1,16 @@
 """Many images: any order, batch size and shortage of memory give the same captions; bad images are named."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from pipeline_lib.captioning.captioner import Caption
 from pipeline_lib.captioning.decoding import Sampling
 from pipeline_lib.captioning.describing import Request, describe_all
+from pipeline_lib.common.ahead import worked_ahead
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.processes import Group
 from tests.captioning.loaded import loaded
@@ -90,6 +94,26 @@ def test_too_little_memory_while_preparing_changes_nothing(captioner, requests, 
 
     monkeypatch.setattr(type(captioner), "prepare", short)
     assert describe_all(captioner, requests, batch_size=8)[0] == whole
+
+
+def test_threads_take_turns_at_the_processor(captioner, monkeypatch):
+    # It tells its tokenizer to pad, and then not to: one thread would take away what another has just set.
+    call, inside, most = type(captioner.processor).__call__, [], []
+
+    def watched(self, *args, **options):
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.01)
+        try:
+            return call(self, *args, **options)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(type(captioner.processor), "__call__", watched)
+    pictures = [np.zeros((20, 20, 3), np.uint8)] * 3
+    prepared = list(worked_ahead(range(8), lambda _: captioner.prepare(pictures, PROMPTS), ahead=8, threads=4))
+    assert most == [1] * 8
+    assert all(torch.equal(inputs["input_ids"], prepared[0]["input_ids"]) for inputs in prepared)
 
 
 def test_an_image_that_the_processor_refuses_is_named(captioner, requests, monkeypatch):

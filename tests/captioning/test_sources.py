@@ -81,6 +81,12 @@ def test_a_row_of_no_image_is_listed(section, tmp_path):
         make_captions(section(source="file", path=str(path)), TABLE, tmp_path)
 
 
+def test_own_captions_with_commas_that_nobody_quoted_are_refused(section, tmp_path):
+    path = own_table(tmp_path, ["image,caption", *(f"{image_id},red, and a star" for image_id in IDS)])
+    with pytest.raises(InputError, match="rows have more fields than the header; put quotes around fields that hold"):
+        make_captions(section(source="file", path=str(path)), TABLE, tmp_path)
+
+
 def test_an_image_without_row_is_listed(section, tmp_path):
     path = own_table(tmp_path, ["image_id,text", *(f"{image_id},x" for image_id in IDS[1:])])
     with pytest.raises(InputError, match=f"missing: {IDS[0]}"):

@@ -88,9 +88,9 @@ def test_an_image_without_caption_is_named():
     [
         (b"image_id,text\nx,y\n", "columns are missing: source, model, revision, prompt, n_tokens"),
         (b"image_id,source,model,revision,prompt,text,n_tokens\nx,,,,,y,many\n", "n_tokens must be whole numbers"),
-        (b"\xff\xfe\x00", "not a table"),
-        (b"", "not a table"),
-        (b'image_id,source\n"x', "columns are missing|not a table"),
+        (b"\xff\xfe\x00", "not a csv table"),
+        (b"", "not a csv table"),
+        (b'image_id,source\n"x', "not a csv table"),
     ],
 )
 def test_a_damaged_table_is_one_line(tmp_path, content, message):

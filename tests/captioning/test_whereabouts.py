@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -68,10 +69,43 @@ def test_a_hub_name_is_found_in_the_cache(cache, tmp_path, monkeypatch, name):
 
 def test_a_card_pins_a_model_of_the_hub(cache, tmp_path):
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "model.yaml").write_text(f"hub: owner/captioner\nrevision: {COMMIT}\n")
-    assert find_model(tmp_path / "mine").revision == COMMIT
-    (tmp_path / "mine" / "model.yaml").write_text("hub: owner/captioner\n")
-    assert "parameter model.revision is missing" in refusal(tmp_path / "mine")
+    for name in ("owner/captioner", f"owner/captioner@{COMMIT}"):
+        (tmp_path / "mine" / "model.yaml").write_text(f"hub: {name}\n")
+        found = find_model(tmp_path / "mine")
+        assert (found.folder, found.name, found.revision) == (cache, "owner/captioner", COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("card", "says"),
+    [
+        ("hub: ../evil\n", "model.hub is '../evil'"),
+        ("hub: owner/captioner\nrevision: v2\n", "model.revision"),
+        ("path: here\n", "model.path"),
+    ],
+)
+def test_a_card_that_says_something_else_is_refused(cache, tmp_path, card, says):
+    (tmp_path / "model.yaml").write_text(card)
+    message = refusal(tmp_path)
+    assert message.startswith(f"{tmp_path}/model.yaml: ")
+    assert says in message
+
+
+def test_a_card_is_named_where_the_hub_does_not_give_the_model(cache, tmp_path):
+    (tmp_path / "model.yaml").write_text("hub: owner/other@v2\n")
+    assert refusal(tmp_path).startswith(f"{tmp_path}/model.yaml: the hub does not give owner/other@v2: the hub")
+
+
+def test_pickles_are_not_fetched(cache, tmp_path, monkeypatch):
+    files = ["config.json", "chat_template.jinja", "pytorch_model.bin", "model.py", "onnx/model.safetensors"]
+    info = SimpleNamespace(sha=COMMIT, siblings=[SimpleNamespace(rfilename=file) for file in files])
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *_, **__: info)
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda _, **options: asked.extend(options["allow_patterns"]) or str(cache)
+    )
+    monkeypatch.chdir(tmp_path)
+    find_model(Path("owner/captioner"))
+    assert asked == ["config.json", "chat_template.jinja"]
 
 
 def test_without_network_it_is_said_at_once(cache, tmp_path, monkeypatch):
@@ -80,9 +114,9 @@ def test_without_network_it_is_said_at_once(cache, tmp_path, monkeypatch):
     message = refusal(Path("weights/blip2"))
     assert time.monotonic() - start < 5
     assert message.startswith(
-        "caption.path: no folder weights/blip2 here, and the hub gives no model of that name: the"
+        "caption.path, which is no folder here: the hub does not give weights/blip2: the hub cannot be reached and it "
+        "is not in the cache; fetch it where there is a network"
     )
-    assert "the hub cannot be reached and it is not in the cache; fetch it where there is a network" in message
     assert "HF_HUB_OFFLINE=1" in message
 
 

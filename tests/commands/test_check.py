@@ -93,9 +93,9 @@ def test_a_hub_that_is_out_of_reach_is_named(checked, weights, params, tmp_path,
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/model.yaml").write_text("hub: owner/captioner\nrevision: v1\n")
+    (tmp_path / "mine/model.yaml").write_text("hub: owner/captioner@v1\n")
     params["caption"]["path"] = "mine"
-    assert "no folder owner/captioner@v1 here, and the hub gives no model of that name" in checked()["caption.path"]
+    assert checked()["caption.path"].startswith("mine/model.yaml: the hub does not give owner/captioner@v1: ")
 
 
 def test_weights_of_the_captioner_are_looked_at_but_not_read(checked, weights, params, tmp_path):
@@ -314,6 +314,12 @@ def test_a_misspelt_parameter_is_suggested(checked, weights, params):
 def test_values_that_exclude_each_other_are_named(checked, weights, params, section, change, what, says):
     params[section].update(change)
     assert says in checked()[what]
+
+
+def test_what_this_machine_lacks_is_named(checked, weights, params, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    params["train"]["device"] = "cuda"
+    assert checked() == {"train.device": "train.device is 'cuda', but torch finds no GPU here; set it to auto or cpu"}
 
 
 def test_a_fold_of_an_unknown_subject_is_named(checked, weights, params):

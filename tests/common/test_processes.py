@@ -7,8 +7,9 @@ from pipeline_lib.common.processes import ALONE, Group, join_group
 
 
 def test_one_process_alone_is_left_in_peace(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "1")
-    assert join_group(cpu=True, module="stages.caption") is ALONE
+    for size in ("", "0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", size)
+        assert join_group(cpu=True, module="stages.caption") is ALONE
     assert ALONE.first
     assert ALONE.share([1, 2]) == [1, 2]
     assert ALONE.everyones("x") == ["x"]
@@ -30,9 +31,19 @@ def test_a_process_that_is_said_to_have_others_but_has_none_is_refused(monkeypat
         join_group(cpu=True, module="stages.caption")
 
 
-def test_a_number_of_processes_that_is_none_is_named(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "two")
-    with pytest.raises(InputError, match="WORLD_SIZE is 'two', allowed: a number of processes; unset it"):
+@pytest.mark.parametrize("value", ["two", "-1", "1.0", " "])
+def test_a_number_of_processes_that_is_none_is_named(monkeypatch, value):
+    monkeypatch.setenv("WORLD_SIZE", value)
+    with pytest.raises(InputError, match=f"WORLD_SIZE is '{value}', allowed: a number; unset it"):
+        join_group(cpu=True, module="stages.caption")
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "MASTER_PORT"])
+def test_what_a_launcher_counts_is_a_number(monkeypatch, name):
+    launcher = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for key, value in (launcher | {name: "first"}).items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(InputError, match=f"{name} is 'first', allowed: a number"):
         join_group(cpu=True, module="stages.caption")
 
 

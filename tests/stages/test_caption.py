@@ -114,7 +114,7 @@ def test_two_processes_go_on_with_what_one_has_left(run, folder, project_root, t
         patch.setattr(Captioner, "write", lambda *args: write(*args) if not list(kept(out)) else interrupt())
         run(prompt="C", batch_size=2)
     (tmp_path / "two").mkdir()
-    next(out.parent.iterdir()).rename(tmp_path / "two" / ".captions.csv.unfinished.caption")
+    next(out.parent.iterdir()).rename(tmp_path / "two" / ".captions.csv.unfinished.captions")
     done, out = in_two_processes(TORCHRUN, folder, project_root, tmp_path)
     assert "2 of 6 captions are there already" in done.stderr
     assert "2 processes made 2 + 2" in done.stdout
@@ -123,7 +123,7 @@ def test_two_processes_go_on_with_what_one_has_left(run, folder, project_root, t
 
 
 def kept(out):
-    return out.parent.rglob("*.lines")
+    return out.parent.rglob("*.part")
 
 
 def interrupt():

@@ -342,8 +342,8 @@ def test_windows_paths_are_read_as_paths(image_list):
         ("image;split\na;train\n", r"columns are missing: image, split; it has: image;split"),
         ("image,split\n/etc/passwd,train\nb,test\n", r"must lie below study\.images"),
         ("image,split\na,train\n../b,test\n", r"must lie below study\.images"),
-        ("", r"cannot be read as a csv"),
-        (b"image,split\n\xff\xfe\xfa,train\n", r"cannot be read as a csv"),
+        ("", r"not a csv table"),
+        (b"image,split\n\xff\xfe\xfa,train\n", r"not a csv table"),
         ("image,split\na,train,1,2\nb,test\n", r"rows have more fields than the header"),
         (b"image,split\na\x00,train\nb,test\x00\n", r"split is"),
     ],
@@ -357,5 +357,5 @@ def test_what_is_wrong_with_a_list_is_named(image_list, text, message):
 
 def test_a_missing_list_is_named(image_list, tmp_path):
     study = image_list("").model_copy(update={"stimuli": tmp_path / "absent.csv"})
-    with pytest.raises(InputError, match=r"absent\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"absent\.csv: no such file; study\.stimuli must name"):
         read_catalogue(study)

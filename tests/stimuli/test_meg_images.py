@@ -193,7 +193,7 @@ def test_what_is_wrong_with_a_list_is_named(listed_images, text, message):
 
 
 def test_a_list_that_is_not_there_is_named(listed_images, tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read as a csv file"):
+    with pytest.raises(InputError, match=r"none\.csv: no such file; study\.stimuli must name"):
         read_catalogue(listed_images(LIST).model_copy(update={"stimuli": tmp_path / "none.csv"}))
 
 

@@ -111,7 +111,13 @@ def test_one_process_alone_is_left_in_peace(monkeypatch):
 def test_a_process_that_is_said_to_have_others_but_has_none_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with pytest.raises(InputError, match="WORLD_SIZE is 2, but this process is alone; start"):
+    with pytest.raises(InputError, match=r"WORLD_SIZE is 2, but this process is alone; .* -m stages\.train"):
+        join_processes(CPU)
+
+
+def test_a_number_of_processes_that_is_none_is_one_line(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(InputError, match="WORLD_SIZE is 'two', allowed: a number; unset it, a launcher sets it"):
         join_processes(CPU)
 
 

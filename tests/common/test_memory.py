@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from pipeline_lib.captioning.memory import BatchLimit, is_exhaustion
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.memory import BatchLimit, is_exhaustion
+
+CURE = "take a smaller model"
 
 
 def worker(fits, error=MemoryError):
@@ -22,14 +24,14 @@ def worker(fits, error=MemoryError):
 @pytest.mark.parametrize("fits", [1, 2, 3, 7, 100])
 def test_all_are_done_once_in_order(fits):
     work, _ = worker(fits)
-    parts = list(BatchLimit(8).in_parts(range(19), work))
+    parts = list(BatchLimit(8, CURE).in_parts(range(19), work))
     assert [item for part, _ in parts for item in part] == list(range(19))
     assert [result for _, results in parts for result in results] == [item * 10 for item in range(19)]
 
 
 def test_the_size_that_fits_is_kept(capsys):
     work, calls = worker(3)
-    limit = BatchLimit(8)
+    limit = BatchLimit(8, CURE)
     list(limit.in_parts(range(8), work))
     list(limit.in_parts(range(8, 12), work))
     assert limit.size == 2
@@ -47,8 +49,8 @@ def test_finished_parts_are_given_before_a_later_one_fails():
         return part
 
     done = []
-    with pytest.raises(InputError, match=r"one image at a time does not fit into memory; set caption\.dtype"):
-        for part, _ in BatchLimit(2).in_parts(range(8), work):
+    with pytest.raises(InputError, match="one image at a time does not fit into memory; take a smaller model"):
+        for part, _ in BatchLimit(2, CURE).in_parts(range(8), work):
             done.extend(part)
     assert done == [0, 1, 2, 3, 4]
 
@@ -65,7 +67,7 @@ def test_finished_parts_are_given_before_a_later_one_fails():
 def test_what_torch_says_of_memory(error):
     assert is_exhaustion(error)
     work, _ = worker(1, error)
-    assert len(list(BatchLimit(2).in_parts([1, 2], work))) == 2
+    assert len(list(BatchLimit(2, CURE).in_parts([1, 2], work))) == 2
 
 
 def test_torchs_own_words_are_known():
@@ -77,5 +79,5 @@ def test_torchs_own_words_are_known():
 def test_other_errors_pass():
     work, calls = worker(1, RuntimeError("shapes do not fit"))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        list(BatchLimit(4).in_parts(range(4), work))
+        list(BatchLimit(4, CURE).in_parts(range(4), work))
     assert len(calls) == 1

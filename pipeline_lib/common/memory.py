@@ -1,10 +1,10 @@
 """Smaller batches where memory does not suffice, without losing what is done."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.notices import notice
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,9 +18,6 @@ def is_exhaustion(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
-
-
-CURE = "set caption.dtype to bfloat16 or int8, or caption.max_new_tokens lower, or take a smaller model"
 
 
 class BatchLimit:
@@ -39,7 +36,7 @@ class BatchLimit:
         At most so many; halved when memory does not suffice, and never raised again.
     """
 
-    def __init__(self, size: int, cure: str = CURE) -> None:
+    def __init__(self, size: int, cure: str) -> None:
         self.size, self._cure = size, cure
 
     def in_parts(
@@ -79,7 +76,7 @@ class BatchLimit:
         if failed == 1:
             raise InputError(f"one image at a time does not fit into memory; {self._cure}")
         self.size = failed // 2
-        print(f"trialign: out of memory with {failed} images at once, going on with {self.size}", file=sys.stderr)
+        notice(f"out of memory with {failed} images at once, going on with {self.size}")
 
 
 def _release() -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pipeline_lib.common.errors import InputError
-from pipeline_lib.features.hub import fetched, wanted
 from pipeline_lib.features.load import load_model
+from pipeline_lib.fetching.hub import fetched, name_and_revision, wanted
 from tests.features.tiny_models import write_card
 
 
@@ -79,8 +79,26 @@ def test_only_what_is_read_is_fetched(tmp_path, monkeypatch):
     fetched("someone/model", "model.yaml")
     assert asked["allow_patterns"] == ["config.json", "vocab.txt", "model.safetensors"]
     assert (asked["revision"], asked["local_files_only"]) == ("c0ffee", False)
-    assert wanted(["a.bin", "b.json"], False) == ["b.json", "a.bin"]
-    assert wanted(files, True) == ["config.json", "vocab.txt"]
+
+
+def test_which_weights_are_fetched():
+    files = ["a.bin", "b.json", "folder/c.safetensors", "chat_template.jinja"]
+    assert wanted(files, "any") == ["b.json", "chat_template.jinja", "a.bin"]
+    assert wanted(files, "safetensors") == wanted(files, "none") == ["b.json", "chat_template.jinja"]
+    assert wanted([*files, "d.safetensors"], "any") == ["b.json", "chat_template.jinja", "d.safetensors"]
+    assert wanted([*files, "d.safetensors"], "none") == ["b.json", "chat_template.jinja"]
+
+
+@pytest.mark.parametrize(
+    ("hub", "parts"),
+    [
+        ("owner/name", ("owner/name", "main")),
+        ("owner/name@v2", ("owner/name", "v2")),
+        ("owner/name@refs/pr/1", ("owner/name", "refs/pr/1")),
+    ],
+)
+def test_name_and_revision(hub, parts):
+    assert name_and_revision(hub) == parts
 
 
 def test_a_name_that_is_none(tmp_path):
