@@ -81,6 +81,18 @@ def build_gallery(name: GalleryName, targets: Targets) -> Gallery:
     return Gallery(name, image, np.eye(len(image), dtype=bool))
 
 
+def item_names(name: GalleryName, image_ids: Sequence[str], concepts: Sequence[str]) -> list[str]:
+    """What the items of a gallery are called: the test images, or for ``class-center`` their concepts.
+
+    Parameters
+    ----------
+    name : GalleryName
+    image_ids, concepts : sequence of str, length n_test
+        Of the test images.
+    """
+    return list(dict.fromkeys(concepts)) if name == "class-center" else list(image_ids)
+
+
 def text_of(targets: Targets, name: GalleryName) -> np.ndarray:
     """What there is of captions, for the gallery of that name.
 
@@ -111,7 +123,7 @@ def concepts_of(targets: Targets) -> tuple[list[str], np.ndarray]:
     InputError
         If a concept has no other image.
     """
-    wanted = list(dict.fromkeys(targets.concepts))
+    wanted = item_names("class-center", (), targets.concepts)
     offered = np.asarray(targets.center_concepts, dtype=object)
     if missing := [concept for concept in wanted if concept not in set(offered)]:
         raise InputError(
