@@ -99,9 +99,10 @@ def image_values(queries: pd.DataFrame) -> pd.DataFrame:
     """
     rank = queries["rank"].to_numpy()
     scores = {"top1": rank <= 1, "top5": rank <= 5, "mrr": 1.0 / rank}
-    keys = [queries[name].astype(str).to_numpy() for name in ("image_id", "subject", "seed")]
-    by_run = pd.DataFrame(scores, dtype=np.float64).groupby(keys).mean()
-    return by_run.groupby(level=0).mean()
+    keys = [queries[name].to_numpy() for name in ("image_id", "subject", "seed")]
+    by_run = pd.DataFrame(scores, dtype=np.float64).groupby(keys, observed=True).mean()
+    values = by_run.groupby(level=0, observed=True).mean()
+    return values.set_axis(values.index.astype(str)).sort_index()
 
 
 def chance_of(measure: str, gallery_size: int) -> float:
