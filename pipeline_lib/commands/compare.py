@@ -2,8 +2,8 @@
 
     trialign compare baseline no-vse no-dla --figure differences.png
 
-An EXP is the name of a DVC experiment, a git revision, ``workspace``, or a file or folder of ``queries.csv``. Nothing is
-run or checked out: the queries of an experiment come from DVC's cache.
+An EXP is the name of a DVC experiment, a git revision, ``workspace``, or a file or folder of ``queries.csv``. Nothing
+is run or checked out: the queries of an experiment come from DVC's cache.
 """
 
 import json

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline_lib.commands.experiments import METRICS, find_dvc
 from pipeline_lib.commands.params_edit import flattened
 from pipeline_lib.commands.workspace import last_error
-from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
+from pipeline_lib.common.errors import InputError, bad_value
 
 PARAMS = "params.yaml"
 
@@ -63,11 +63,9 @@ def _experiment(state: dict[str, Any]) -> Experiment | None:
     """None where DVC has no data: it is under way, or could not be read."""
     if not (data := state.get("data")):
         return None
-    params, metrics = (
-        flattened(_content(data, kind, file)) for kind, file in (("params", PARAMS), ("metrics", METRICS))
-    )
+    metrics = flattened(_content(data, "metrics", METRICS))
     numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
-    return Experiment(state.get("name") or state["rev"][:7], params, numbers)
+    return Experiment(state.get("name") or state["rev"][:7], flattened(_content(data, "params", PARAMS)), numbers)
 
 
 def _content(data: dict[str, Any], kind: str, file: Path | str) -> dict[str, Any]:
@@ -89,5 +87,4 @@ def _check(key: str, known: set[str], option: str) -> None:
     if not known:
         raise InputError(f"{option} {key!r}: no experiment of this commit has any such value; run 'dvc repro' first")
     if key not in known:
-        alike = did_you_mean(key, sorted(known))
-        raise bad_value(option, key, alike or f"one of {len(known)}, as {sorted(known)[0]}")
+        raise bad_value(option, key, sorted(known))

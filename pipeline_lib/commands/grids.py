@@ -54,13 +54,9 @@ def as_markdown(grid: Grid) -> str:
 
 def as_html(grid: Grid) -> str:
     """A ``<table>`` with the notes as its caption, to be put into a page."""
-    caption = html.escape("; ".join(grid.notes))
-    lines = [
-        f"<table>\n<caption>{caption}</caption>",
-        _line(grid.header, "th"),
-        *(_line(row, "td") for row in grid.rows),
-    ]
-    return "\n".join([*lines, "</table>"]) + "\n"
+    caption = f"<caption>{html.escape('; '.join(grid.notes))}</caption>"
+    lines = ["<table>", caption, _line(grid.header, "th"), *(_line(row, "td") for row in grid.rows), "</table>"]
+    return "\n".join(lines) + "\n"
 
 
 def _line(cells: list[str], tag: str) -> str:

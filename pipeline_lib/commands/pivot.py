@@ -46,18 +46,14 @@ def pivot(experiments: Sequence[Experiment], rows: str, columns: str, metric: st
     cells: dict[tuple[str, str], list[float]] = {}
     for one in experiments:
         if metric in one.metrics:
-            place = (
-                _shown(one.params.get(rows, ABSENT)),
-                _shown(one.params.get(columns, ABSENT)) if columns else metric,
-            )
-            cells.setdefault(place, []).append(one.metrics[metric])
-    down, across = (sorted({place[axis] for place in cells}, key=_natural) for axis in (0, 1))
-    corner = f"{rows} \\ {columns}" if columns else rows
-    body = [[name, *(_cell(cells.get((name, other), [])) for other in across)] for name in down]
-    several = (
-        ["in brackets: so many experiments, of which it is the mean"] if any(len(v) > 1 for v in cells.values()) else []
-    )
-    return Grid([corner, *across], body, 1, [f"{metric}", *several, *_without(experiments, metric)])
+            across = _shown(one.params.get(columns, ABSENT)) if columns else metric
+            cells.setdefault((_shown(one.params.get(rows, ABSENT)), across), []).append(one.metrics[metric])
+    down, over = (sorted({place[axis] for place in cells}, key=_natural) for axis in (0, 1))
+    body = [[name, *(_cell(cells.get((name, other), [])) for other in over)] for name in down]
+    notes = [metric, *_without(experiments, metric)]
+    if any(len(values) > 1 for values in cells.values()):
+        notes.insert(1, "in brackets: of so many experiments it is the mean")
+    return Grid([f"{rows} \\ {columns}" if columns else rows, *over], body, 1, notes)
 
 
 def ablation(experiments: Sequence[Experiment], metric: str) -> Grid:

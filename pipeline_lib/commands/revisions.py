@@ -95,10 +95,8 @@ def _opened_at(commit: str, name: str) -> Iterator[IO[str]]:
 def _why(commit: str) -> str:
     lock = git("show", f"{commit}:./dvc.lock") if _has_lock(commit) else ""
     if f"path: {QUERIES}" not in lock:
-        return (
-            f"holds no {QUERIES}; its stage evaluate ran before trialign wrote one, or never: run the experiment anew"
-        )
-    return f"has its {QUERIES} not in DVC's cache; 'dvc pull' fetches what was pushed, else run the experiment anew"
+        return f"holds no {QUERIES}; its stage evaluate ran before trialign wrote one, or never: run it anew"
+    return f"has its {QUERIES} not in DVC's cache; 'dvc pull' fetches what was pushed, else run it anew"
 
 
 def _has_lock(commit: str) -> bool:

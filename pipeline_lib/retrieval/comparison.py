@@ -1,9 +1,9 @@
 """Systems side by side over the same test images: each against the first, with intervals and p-values.
 
 A system's value of an image is the mean over its queries, and then over the runs (subjects and seeds) that were tested
-with it; a difference is taken image by image. Intervals redraw the images (paired bootstrap, percentiles); p-values flip
-the differences' signs, :mod:`pipeline_lib.retrieval.sign_flip`, which also says why. Both speak of other images, for
-these trained models and these people; how much a figure moves with the seed is not in them.
+with it; a difference is taken image by image. Intervals redraw the images (paired bootstrap, percentiles); p-values
+flip the differences' signs, :mod:`pipeline_lib.retrieval.sign_flip`, which also says why. Both speak of other images,
+for these trained models and these people; how much a figure moves with the seed is not in them.
 """
 
 from collections.abc import Mapping, Sequence
