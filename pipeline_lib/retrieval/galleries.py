@@ -57,6 +57,23 @@ class Gallery:
     relevant: np.ndarray
 
 
+@dataclass(frozen=True)
+class Names:
+    """What the rows and columns of a similarity matrix are.
+
+    Attributes
+    ----------
+    image_ids, concepts : sequence of str, length n_queries
+        Of the image that each query is a response to.
+    items : sequence of str, length n_gallery
+        Image ids, or for class centres concepts.
+    """
+
+    image_ids: Sequence[str]
+    concepts: Sequence[str]
+    items: Sequence[str]
+
+
 def build_gallery(name: GalleryName, targets: Targets) -> Gallery:
     """The gallery of that name.
 

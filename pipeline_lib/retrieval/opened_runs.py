@@ -12,11 +12,10 @@ from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.bank import FeatureBank, open_bank
 from pipeline_lib.recordings.store import EpochsStore, open_store
-from pipeline_lib.retrieval.galleries import Targets, item_names
+from pipeline_lib.retrieval.galleries import Names, Targets, item_names
 from pipeline_lib.retrieval.matchers import matcher_of
 from pipeline_lib.retrieval.matching import Matcher
 from pipeline_lib.retrieval.params import GalleryName
-from pipeline_lib.retrieval.summaries import Names
 from pipeline_lib.training.base import Model
 from pipeline_lib.training.run_folder import ModelCard, load_run
 from pipeline_lib.training.targets import TEXT_DATASET, read_target

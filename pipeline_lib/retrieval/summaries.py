@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.retrieval.galleries import Names
 from pipeline_lib.retrieval.metrics import (
     MEASURES,
     Ranking,
@@ -21,23 +22,6 @@ from pipeline_lib.retrieval.uncertainty import bootstrap_interval, permutation_p
 
 FROM_BRAIN = "from-brain"
 TO_BRAIN = "to-brain"
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the rows and columns of a similarity matrix are.
-
-    Attributes
-    ----------
-    image_ids, concepts : sequence of str, length n_queries
-        Of the image that each query is a response to.
-    items : sequence of str, length n_gallery
-        Image ids, or for class centres concepts.
-    """
-
-    image_ids: Sequence[str]
-    concepts: Sequence[str]
-    items: Sequence[str]
 
 
 @dataclass(frozen=True)
