@@ -1,7 +1,7 @@
 """The page that ``dvc plots`` fills, with the drawing library in it: DVC's own loads that from the network.
 
-DVC puts its plots in the place of ``{plot_divs}``, each a call of ``vegaEmbed``. A content security policy forbids the page
-to load or send anything; plots that cannot be drawn say why in their place.
+DVC puts its plots in the place of ``{plot_divs}``, each a call of ``vegaEmbed``. A content security policy forbids the
+page to load or send anything; plots that cannot be drawn say why in their place.
 """
 
 POLICY = "; ".join(
@@ -23,8 +23,8 @@ PAGE = """<!DOCTYPE html>
 <script>{library}</script>
 <script>
 const embed = window.vegaEmbed;
-const options = {{ actions: {{ export: true, source: false, compiled: false, editor: false }} }};
-window.vegaEmbed = (place, spec) => embed(place, spec, options).catch(error => {{
+const actions = {{ export: true, source: false, compiled: false, editor: false }};
+window.vegaEmbed = (place, {{ $schema, ...spec }}) => embed(place, spec, {{ mode: 'vega-lite', actions }}).catch(error => {{
   document.querySelector(place).textContent = `${{spec.title?.text ?? place}}: ${{error}}`;
   throw error;
 }});
@@ -40,12 +40,11 @@ window.vegaEmbed = (place, spec) => embed(place, spec, options).catch(error => {
 def plots_page() -> str:
     """The page, with the places that DVC fills; about a megabyte.
 
-    DVC's plots are specifications for version 5 of Vega-Lite, and so the newest of these is taken.
+    DVC's plots name version 5 of Vega-Lite, and newer ones draw them; that the version is another would be a warning.
     """
     import vl_convert
 
-    version = [one for one in vl_convert.get_vegalite_versions() if one.startswith("5.")][-1]
-    return PAGE.format(policy=POLICY, library=as_inline_script(vl_convert.javascript_bundle(vl_version=version)))
+    return PAGE.format(policy=POLICY, library=as_inline_script(vl_convert.javascript_bundle()))
 
 
 def as_inline_script(code: str) -> str:
