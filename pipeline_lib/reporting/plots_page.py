@@ -24,7 +24,8 @@ PAGE = """<!DOCTYPE html>
 <script>
 const embed = window.vegaEmbed;
 const actions = {{ export: true, source: false, compiled: false, editor: false }};
-window.vegaEmbed = (place, {{ $schema, ...spec }}) => embed(place, spec, {{ mode: 'vega-lite', actions }}).catch(error => {{
+const options = {{ mode: 'vega-lite', actions }};
+window.vegaEmbed = (place, {{ $schema, ...spec }}) => embed(place, spec, options).catch(error => {{
   document.querySelector(place).textContent = `${{spec.title?.text ?? place}}: ${{error}}`;
   throw error;
 }});

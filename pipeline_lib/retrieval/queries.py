@@ -64,7 +64,7 @@ def read_queries(file: Path | IO[str], *, where: str) -> pd.DataFrame:
         If it is no such table, or holds no rows or a rank that its gallery does not have.
     """
     wanted = (*LABELS, *NUMBERS)
-    types = dict.fromkeys(LABELS, "category")
+    types = dict.fromkeys(LABELS, str)  # "category" would read 01 as 1
     try:
         table = pd.read_csv(file, usecols=lambda name: name in wanted, dtype=types, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -78,4 +78,4 @@ def read_queries(file: Path | IO[str], *, where: str) -> pd.DataFrame:
             raise InputError(f"{where}: column {name} must hold whole numbers")
     if (bad := table.loc[(table["rank"] < 1) | (table["rank"] > table["n_gallery"]), "rank"]).size:
         raise bad_value("rank", bad.iloc[0], "1 to n_gallery", where=where)
-    return table[list(wanted)]
+    return table[list(wanted)].astype(dict.fromkeys(LABELS, "category"))
