@@ -17,7 +17,9 @@ from pipeline_lib.retrieval.curves import write_curves
 from pipeline_lib.retrieval.evaluation import about, evaluate_runs
 from pipeline_lib.retrieval.opened_runs import Declared, Inputs
 from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.retrieval.queries import write_queries
 from pipeline_lib.retrieval.report import retrieval_report, write_n_way_rows, write_report, write_subject_rows
+from pipeline_lib.retrieval.top_k import write_top_k_rows
 
 
 def main(
@@ -43,7 +45,9 @@ def main(
     write_report(report, out / "retrieval.json")
     write_subject_rows(results, out / "plots" / "subjects.csv")
     write_n_way_rows(report, out / "plots" / "n_way.csv")
+    write_top_k_rows(results, out / "plots" / "top_k.csv")
     write_curves(declared.folders(runs), out / "plots" / "curves.csv")
+    write_queries(results, out / "queries.csv")
     typer.echo(f"evaluate: {len(list(declared.runs()))} runs, galleries {', '.join(params.galleries)} -> {out}")
 
 

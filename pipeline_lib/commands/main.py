@@ -14,6 +14,7 @@ from pipeline_lib.common.cli import guarded
 COMMANDS = {
     "bench-systems": "Run presets on a study and print one table, ours beside the published figures.",
     "check": "Validate params.yaml, data and weights, and say what is missing and how to get it.",
+    "compare": "Compare experiments over the same test images: differences, intervals, p-values.",
     "features": "What a feature file holds: datasets, shapes, types, and how they were made.",
     "fetch": "Download a public study into the layout that study.layout expects, or list the studies.",
     "inspect": "What a study holds, and every defect, from tables and headers alone.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "preset": "List presets, or print one as options for 'dvc exp run'.",
     "results": "Print the retrieval table of the last run.",
     "score": "All retrieval metrics of two files of embeddings, row i matching row i.",
+    "table": "Print experiments as a table: parameters against a metric, or an ablation.",
     "vse": "Write the saliency view and map of images as PNG.",
 }
 

@@ -66,5 +66,5 @@ def evaluate_runs(inputs: Inputs, declared: Declared, params: EvaluateParams) ->
         queries = run.embed(run.responses)
         for name in params.galleries:
             similarity, relevant = run.match(queries, name)
-            names = (run.protocol, run.subject, run.seed, name, FROM_BRAIN)
-            yield from both_directions(Result(*names, similarity, relevant))
+            which = (run.protocol, run.subject, run.seed, name, FROM_BRAIN)
+            yield from both_directions(Result(*which, similarity, relevant, run.names(name)))

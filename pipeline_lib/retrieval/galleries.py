@@ -57,6 +57,23 @@ class Gallery:
     relevant: np.ndarray
 
 
+@dataclass(frozen=True)
+class Names:
+    """What the rows and columns of a similarity matrix are.
+
+    Attributes
+    ----------
+    image_ids, concepts : sequence of str, length n_queries
+        Of the image that each query is a response to.
+    items : sequence of str, length n_gallery
+        Image ids, or for class centres concepts.
+    """
+
+    image_ids: Sequence[str]
+    concepts: Sequence[str]
+    items: Sequence[str]
+
+
 def build_gallery(name: GalleryName, targets: Targets) -> Gallery:
     """The gallery of that name.
 
@@ -79,6 +96,18 @@ def build_gallery(name: GalleryName, targets: Targets) -> Gallery:
         text = unit_rows(text_of(targets, name))
         image = text if name == "text" else unit_rows(image + text)
     return Gallery(name, image, np.eye(len(image), dtype=bool))
+
+
+def item_names(name: GalleryName, image_ids: Sequence[str], concepts: Sequence[str]) -> list[str]:
+    """What the items of a gallery are called: the test images, or for ``class-center`` their concepts.
+
+    Parameters
+    ----------
+    name : GalleryName
+    image_ids, concepts : sequence of str, length n_test
+        Of the test images.
+    """
+    return list(dict.fromkeys(concepts)) if name == "class-center" else list(image_ids)
 
 
 def text_of(targets: Targets, name: GalleryName) -> np.ndarray:
@@ -111,7 +140,7 @@ def concepts_of(targets: Targets) -> tuple[list[str], np.ndarray]:
     InputError
         If a concept has no other image.
     """
-    wanted = list(dict.fromkeys(targets.concepts))
+    wanted = item_names("class-center", (), targets.concepts)
     offered = np.asarray(targets.center_concepts, dtype=object)
     if missing := [concept for concept in wanted if concept not in set(offered)]:
         raise InputError(

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline_lib.retrieval.chance import first_match, mean_precision
+
 TOP_K = (1, 5, 10)
 SIMILARITY_DECIMALS = 9
 MEASURES = ("top1", "top5", "top10", "mrr", "map", "median_rank")
@@ -27,12 +29,15 @@ class Ranking:
     average_precision : ndarray, shape (n_queries,)
     n_relevant : ndarray of int, shape (n_queries,)
         How many items match each query.
+    first : ndarray of int, shape (n_queries,)
+        The gallery item that was ranked first.
     n_gallery : int
     """
 
     best_rank: np.ndarray
     average_precision: np.ndarray
     n_relevant: np.ndarray
+    first: np.ndarray
     n_gallery: int
 
 
@@ -124,6 +129,7 @@ def rank_queries(similarity: np.ndarray, relevant: np.ndarray | None = None) -> 
         best_rank=hits.argmax(axis=1) + 1,
         average_precision=(precision * hits).sum(axis=1) / n_relevant,
         n_relevant=n_relevant,
+        first=order[:, 0],
         n_gallery=hits.shape[1],
     )
 
@@ -183,7 +189,11 @@ def retrieval_metrics(
         Those above the gallery's size are left out. Where a query has several matches, the best one competes with
         items that do not match.
     """
-    ranking = rank_queries(similarity, relevant)
+    return metrics_of(rank_queries(similarity, relevant), n_way=n_way)
+
+
+def metrics_of(ranking: Ranking, *, n_way: Sequence[int] = ()) -> RetrievalMetrics:
+    """As :func:`retrieval_metrics`, where the ranks are known already."""
     rank = ranking.best_rank
     per_query = {f"top{k}": (rank <= k).astype(np.float64) for k in TOP_K}
     per_query |= {"mrr": 1.0 / rank, "map": ranking.average_precision, "median_rank": rank.astype(np.float64)}
@@ -222,25 +232,10 @@ def chance_levels(n_relevant: np.ndarray, n_gallery: int) -> dict[str, float]:
     n_gallery : int
         N.
     """
-    kinds, counts = np.unique(n_relevant, return_counts=True)
-    weights = counts / counts.sum()
-    first_at = sum(w * _first_match_at(int(r), n_gallery) for r, w in zip(kinds, weights, strict=True))
+    first_at = first_match(n_relevant, n_gallery)
     reached = np.cumsum(first_at)
     levels = {f"top{k}": float(reached[min(k, n_gallery) - 1]) for k in TOP_K}
     levels["mrr"] = float(first_at @ (1.0 / np.arange(1, n_gallery + 1)))
-    levels["map"] = float(sum(w * _expected_precision(int(r), n_gallery) for r, w in zip(kinds, weights, strict=True)))
+    levels["map"] = mean_precision(n_relevant, n_gallery)
     levels["median_rank"] = float(np.searchsorted(reached, 0.5 - 1e-9) + np.searchsorted(reached, 0.5 + 1e-9) + 2) / 2
     return levels
-
-
-def _first_match_at(n_relevant: int, n_gallery: int) -> np.ndarray:
-    """Probability, for each rank, that the first of `n_relevant` matches stands there in a random order."""
-    all_orders = math.comb(n_gallery, n_relevant)
-    return np.array([math.comb(n_gallery - r, n_relevant - 1) / all_orders for r in range(1, n_gallery + 1)])
-
-
-def _expected_precision(n_relevant: int, n_gallery: int) -> float:
-    """Average precision of a random order: (1/N) [H_N + (R - 1) (N - H_N) / (N - 1)]."""
-    harmonic = math.fsum(1.0 / r for r in range(1, n_gallery + 1))
-    others = (n_relevant - 1) * (n_gallery - harmonic) / max(n_gallery - 1, 1)
-    return (harmonic + others) / n_gallery

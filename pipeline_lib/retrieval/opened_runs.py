@@ -12,7 +12,7 @@ from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.bank import FeatureBank, open_bank
 from pipeline_lib.recordings.store import EpochsStore, open_store
-from pipeline_lib.retrieval.galleries import Targets
+from pipeline_lib.retrieval.galleries import Names, Targets, item_names
 from pipeline_lib.retrieval.matchers import matcher_of
 from pipeline_lib.retrieval.matching import Matcher
 from pipeline_lib.retrieval.params import GalleryName
@@ -106,7 +106,17 @@ class OpenedRun:
         relevant : ndarray of bool, shape (n_queries, n_items)
         """
         similarity, relevant = self.matcher.match(queries, self.targets, gallery)
-        return similarity, relevant[rows_of(self.shown, self.image_ids, what=str(self.store.path))]
+        return similarity, relevant[self.rows_shown]
+
+    @property
+    def rows_shown(self) -> np.ndarray:
+        """Which of `image_ids` each response was a response to, shape (n_queries,)."""
+        return rows_of(self.shown, self.image_ids, what=str(self.store.path))
+
+    def names(self, gallery: GalleryName) -> Names:
+        """What the rows and columns of :meth:`match` are."""
+        concepts = [self.targets.concepts[row] for row in self.rows_shown]
+        return Names(self.shown, concepts, item_names(gallery, self.image_ids, self.targets.concepts))
 
 
 def opened_runs(inputs: Inputs, declared: Declared, repeats: str | int) -> Iterator[OpenedRun]:

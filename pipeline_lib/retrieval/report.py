@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.outputs import written_whole
-from pipeline_lib.retrieval.metrics import MEASURES, retrieval_metrics
+from pipeline_lib.retrieval.metrics import MEASURES, metrics_of
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.retrieval.summaries import FROM_BRAIN, Result, summarise
 
@@ -149,11 +149,11 @@ def write_subject_rows(results: Iterable[Result], path: Path) -> None:
     header = ("protocol", "gallery", "direction", "subject", "seed", "queries", "gallery_size", *MEASURES)
     rows = []
     for result in results:
-        found = retrieval_metrics(result.similarity, result.relevant)
+        found = metrics_of(result.ranking)
         who = (result.protocol, result.gallery, result.direction, result.subject, result.seed)
         figures = (rounded(found.values[name]) for name in MEASURES)
         rows.append((*who, found.n_queries, found.n_gallery, *figures))
-    _write_csv(path, header, rows)
+    write_csv(path, header, rows)
 
 
 def write_n_way_rows(report: dict[str, Any], path: Path) -> None:
@@ -163,10 +163,11 @@ def write_n_way_rows(report: dict[str, Any], path: Path) -> None:
         for row in report["details"]
         for n, accuracy in row["n_way"].items()
     ]
-    _write_csv(path, ("protocol", "gallery", "direction", "n", "accuracy", "chance"), rows)
+    write_csv(path, ("protocol", "gallery", "direction", "n", "accuracy", "chance"), rows)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows as csv, whole or not at all."""
     with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

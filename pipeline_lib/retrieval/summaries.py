@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.retrieval.galleries import Names
 from pipeline_lib.retrieval.metrics import (
     MEASURES,
+    Ranking,
     RetrievalMetrics,
     checked_relevance,
-    retrieval_metrics,
+    metrics_of,
+    rank_queries,
     summary,
 )
 from pipeline_lib.retrieval.uncertainty import bootstrap_interval, permutation_p_value
@@ -38,6 +42,7 @@ class Result:
     similarity : ndarray, shape (n_queries, n_gallery)
     relevant : ndarray of bool, shape (n_queries, n_gallery), optional
         Defaults to the diagonal.
+    names : Names, optional
     """
 
     protocol: str
@@ -47,18 +52,24 @@ class Result:
     direction: str
     similarity: np.ndarray
     relevant: np.ndarray | None = None
+    names: Names | None = None
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Where each query found what it looked for: sorted once, as several tables need it."""
+        return rank_queries(self.similarity, self.relevant)
 
 
 def both_directions(result: Result) -> tuple[Result, Result]:
-    """`result`, and the same with queries and gallery exchanged.
+    """`result`, and the same with queries and gallery exchanged, which has no names.
 
     Gallery items that match no query of this run are asked for by nobody in the exchanged one.
     """
     relevant = checked_relevance(result.similarity, result.relevant)
     asked = relevant.any(axis=0)
     direction = TO_BRAIN if result.direction == FROM_BRAIN else FROM_BRAIN
-    exchanged = replace(result, direction=direction, similarity=result.similarity.T[asked], relevant=relevant.T[asked])
-    return result, exchanged
+    similarity, relevant = result.similarity.T[asked], relevant.T[asked]
+    return result, replace(result, direction=direction, similarity=similarity, relevant=relevant, names=None)
 
 
 def summarise(
@@ -93,7 +104,7 @@ def summarise(
         If the seeds do not have the same subjects, or a run stands there twice.
     """
     _check_runs(runs)
-    metrics = [retrieval_metrics(run.similarity, run.relevant, n_way=n_way) for run in runs]
+    metrics = [metrics_of(run.ranking, n_way=n_way) for run in runs]
     shares = [run.seed for run in runs]
     means = {name: _over_seeds([m.values[name] for m in metrics], shares) for name in MEASURES}
     return {

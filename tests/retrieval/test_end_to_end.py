@@ -12,10 +12,12 @@ from pipeline_lib.features.bank import open_bank
 from pipeline_lib.recordings.params import StudyParams
 from pipeline_lib.recordings.store import open_store
 from pipeline_lib.retrieval import opened_runs
+from pipeline_lib.retrieval.comparison import compare
 from pipeline_lib.retrieval.evaluation import about, evaluate_runs
 from pipeline_lib.retrieval.metrics import cosine_similarity, retrieval_metrics
 from pipeline_lib.retrieval.opened_runs import Declared, Inputs
 from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.retrieval.queries import read_queries, write_queries
 from pipeline_lib.training.run import train_run
 from pipeline_lib.training.run_folder import load_run
 from pipeline_lib.training.targets import read_target
@@ -205,6 +207,24 @@ def test_unseen_images_are_found_through_every_kind_of_head_and_target(trained, 
     for similarity in similarities(inputs, params, Declared(["sub-01"], ["sub-01"], ["0"])).values():
         assert similarity.shape == (N_TEST, N_TEST)
         assert top1(similarity) >= 0.4  # chance 0.1
+
+
+def test_two_seeds_do_not_differ_and_shuffled_pairs_do(trained, params, tmp_path):
+    params["loss"].update(objectives=["brain-image"], balancer="static", norms_every=0)
+    params["evaluate"].update(galleries=["image"])
+    for seed, pairs in enumerate(("shown", "shown", "shuffled")):
+        params["train"]["pairs"] = pairs
+        inputs = trained(seed=seed)
+    systems = {}
+    for seed, name in enumerate(("full", "again", "chance")):
+        declared = Declared(["sub-01"], [], [str(seed)])
+        found = evaluate_runs(inputs, declared, EvaluateParams.model_validate(params["evaluate"]))
+        write_queries(found, tmp_path / f"{name}.csv")
+        systems[name] = read_queries(tmp_path / f"{name}.csv", where=name)
+    rows = compare(systems, n_resamples=2000, seed=0).rows.set_index(["measure", "system"])
+    assert (rows.loc[[("top1", "again"), ("top5", "again"), ("mrr", "again")], "p"] > 0.05).all()
+    assert rows.loc[("mrr", "chance"), "p"] < 0.01
+    assert rows.loc[("mrr", "chance"), "difference"] < 0
 
 
 def test_shuffled_pairs_end_at_chance_and_the_metrics_say_so(trained, params):

@@ -1,6 +1,9 @@
 """Declared runs are evaluated, each once, on the test partition of the right subject."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -13,6 +16,7 @@ from pipeline_lib.retrieval.evaluation import evaluate_runs
 from pipeline_lib.retrieval.metrics import retrieval_metrics
 from pipeline_lib.retrieval.opened_runs import Declared, Inputs, query_responses
 from pipeline_lib.retrieval.params import EvaluateParams
+from pipeline_lib.retrieval.queries import write_queries
 from pipeline_lib.training.run import RunInputs, train_run
 from pipeline_lib.training.run_folder import load_run
 from tests.training.conftest import N_TEST, settings, study, write_subject  # noqa: F401
@@ -117,3 +121,29 @@ def test_curves_hold_each_run_under_its_name(evaluated, tmp_path):
     assert lines[0].startswith("run,epoch,train_brain_image")
     assert {line.split(",")[0] for line in lines[1:]} == {"intra sub-01-seed0", "inter sub-01-seed0"}
     assert len(lines) == 61
+
+
+def test_every_query_is_written_with_what_it_was_taken_for(evaluated, tmp_path):
+    inputs, params = evaluated
+    single = params.model_copy(update={"repeats": "single"})
+    write_queries(evaluate_runs(inputs, DECLARED, single), tmp_path / "queries.csv")
+    table = pd.read_csv(tmp_path / "queries.csv")
+    trials = open_store(inputs.epochs / "sub-01.zarr.zip").trials(test=True)
+    concept = dict(zip(inputs.table.frame["image_id"], inputs.table.frame["concept"], strict=True))
+    for protocol in ("intra", "inter"):
+        part = table[table["protocol"] == protocol]
+        assert part["image_id"].tolist() == list(trials.image_ids)
+        assert part["concept"].tolist() == [concept[name] for name in trials.image_ids]
+        assert ((part["rank"] == 1) == (part["found"] == part["image_id"])).all()
+        assert set(part["found"]) <= set(trials.image_ids)
+
+
+def test_items_of_class_centers_are_concepts(evaluated):
+    inputs, params = evaluated
+    frame = inputs.table.frame.copy()
+    frame.loc[:9, "split"] = "center"
+    frame.loc[:9, "concept"] = frame["concept"].to_numpy()[-10:]
+    inputs = replace(inputs, table=replace(inputs.table, frame=frame))
+    result, other, *_ = evaluate_runs(inputs, DECLARED, params.model_copy(update={"galleries": ["class-center"]}))
+    assert other.names is None
+    assert [result.names.items[row.argmax()] for row in result.relevant] == result.names.concepts
