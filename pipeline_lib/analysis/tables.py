@@ -6,12 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline_lib.analysis.context import Context
+from pipeline_lib.analysis.ranked import ranked
 from pipeline_lib.common.outputs import written_whole
 from pipeline_lib.retrieval.opened_runs import OpenedRun
 
 Analysis = Callable[[OpenedRun, Context], pd.DataFrame]
 
-ANALYSES: dict[str, Analysis] = {}
+ANALYSES: dict[str, Analysis] = {
+    "ranked": ranked,
+}
 RUN_COLUMNS = ("protocol", "subject", "seed")
 
 
