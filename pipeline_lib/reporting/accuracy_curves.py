@@ -3,11 +3,13 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator
 
 from pipeline_lib.reporting.style import label, literal, new_figure
 
 STYLES = {"from-brain": "-", "to-brain": ":"}
+FAR = 10
+TICKS = (1, 2, 4, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 
 
 def draw_accuracy_curves(table: pd.DataFrame, column: str, *, title: str, x: str, y: str) -> Figure:
@@ -54,13 +56,12 @@ def _draw_chance(axes: Axes, rows: pd.DataFrame, column: str) -> None:
 
 
 def _scale(axes: Axes, numbers: pd.Series) -> None:
-    """Numbers of items as they are, evenly spaced where each is about twice the one before."""
-    ticks = sorted(set(numbers))
-    if ticks[-1] > 10 * ticks[0]:
+    """Numbers of items as they are; a logarithmic scale where they reach far."""
+    known = sorted(set(numbers))
+    if known[-1] > FAR * known[0]:
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    if len(ticks) <= 12:
-        axes.set_xticks(ticks)
+    axes.set_xticks([known[0], *(tick for tick in TICKS if known[0] < tick <= known[-1])])
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0, 102)
     axes.legend(fontsize="small")

@@ -45,7 +45,7 @@ def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> No
 
 
 def literal(text: str) -> str:
-    """`text` from outside, so that Matplotlib shows it as it is and takes no part between dollar signs for a formula."""
+    """`text` from outside, for Matplotlib, which else takes what stands between dollar signs for a formula."""
     return text.replace("$", r"\$")
 
 
