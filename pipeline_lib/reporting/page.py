@@ -12,8 +12,11 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from pipeline_lib.common.outputs import written_whole
 
@@ -119,14 +122,22 @@ def table_html(frame: pd.DataFrame) -> str:
 
 def figure_html(drawing: Drawing, dpi: int) -> str:
     """A figure as PNG inside the text, its title for those who cannot see it, and its caption below."""
-    content = BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a text may hold letters that the font lacks
-        drawing.figure.savefig(content, format="png", dpi=dpi)
-    source = f"data:image/png;base64,{b64encode(content.getvalue()).decode('ascii')}"
+    source = f"data:image/png;base64,{b64encode(png(drawing.figure, dpi)).decode('ascii')}"
     image = f'<img class="img-fluid mx-auto d-block" alt="{escaped(drawing.title)}" src="{source}">'
     caption = f'<figcaption class="figure-caption text-center">{escaped(drawing.caption)}</figcaption>'
     return f'<figure class="figure d-block">{image}{caption if drawing.caption else ""}</figure>'
+
+
+def png(figure: Figure, dpi: int) -> bytes:
+    """A figure as a PNG file; Matplotlib's own ``savefig`` would draw it twice, once for the layout alone."""
+    content = BytesIO()
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a text may hold letters that the font lacks
+        canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(content, format="png")
+    return content.getvalue()
 
 
 def _cell(value: object) -> str:
