@@ -10,6 +10,7 @@ from pipeline_lib.analysis.concepts import categories, concepts, confusions
 from pipeline_lib.analysis.context import Context
 from pipeline_lib.analysis.notes import notes
 from pipeline_lib.analysis.projection import projection
+from pipeline_lib.analysis.ranked import ranked
 from pipeline_lib.analysis.regions import regions
 from pipeline_lib.analysis.similarity import similarity
 from pipeline_lib.analysis.time_windows import time_windows
@@ -30,6 +31,7 @@ ANALYSES: dict[str, Analysis] = {
     "similarity": similarity,
     "projection": projection,
     "notes": notes,
+    "ranked": ranked,
 }
 RUN_COLUMNS = ("protocol", "subject", "seed")
 PLOTTED = {"time_windows": ("kind", "start", "stop"), "regions": ("kind", "region", "n_channels")}

@@ -24,6 +24,7 @@ from pipeline_lib.phantom.tiny_params import PhantomModelsParams
 from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
+from pipeline_lib.reporting.params import ReportParams
 from pipeline_lib.retrieval.params import EvaluateParams
 from pipeline_lib.stimuli.catalogue import read_catalogue
 from pipeline_lib.stimuli.params import ViewsParams, VseParams
@@ -47,6 +48,7 @@ SECTIONS: dict[str, type[Section]] = {
     "train": TrainParams,
     "evaluate": EvaluateParams,
     "analysis": AnalysisParams,
+    "report": ReportParams,
 }
 PHANTOM_PLAYER = "slip-b16"  # plays all roles of the phantom study, as dvc.yaml has it
 LISTS = ("phantoms", "phantom_roles", "subjects", "held_out", "seeds")

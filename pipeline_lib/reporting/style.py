@@ -1,6 +1,7 @@
 """What all figures have in common: size, labels, chance, bands; drawn without pyplot and its global state."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -36,11 +37,24 @@ def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> No
     axes : Axes
     x : ndarray, shape (n_points,)
     values : ndarray, shape (n_runs, n_points)
+        NaN where a run has no value, as after it stopped early.
     name : str
         For the legend.
     """
-    mean = np.nanmean(values, axis=0)
+    runs = pd.DataFrame(values)
+    mean = runs.mean()
     (line,) = axes.plot(x, mean, label=name)
     if len(values) > 1:
-        spread = np.nanstd(values, axis=0, ddof=1)
+        spread = runs.std()
         axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def literal(text: str) -> str:
+    """`text` from outside, for Matplotlib, which else takes what stands between dollar signs for a formula."""
+    return text.replace("$", r"\$")
+
+
+def literal_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy of `table` whose texts are :func:`literal`."""
+    texts = table.select_dtypes(exclude="number").columns
+    return table.assign(**{name: [literal(x) if isinstance(x, str) else x for x in table[name]] for name in texts})
