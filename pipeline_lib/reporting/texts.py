@@ -10,6 +10,7 @@ from pipeline_lib.captioning.table import CaptionTable
 from pipeline_lib.retrieval.metrics import TOP_K
 from pipeline_lib.retrieval.table import percent
 
+UNBROKEN = "\N{NO-BREAK SPACE}"
 RANKS = {"mrr": "MRR", "median_rank": "median rank"}
 
 
@@ -65,7 +66,7 @@ def _interval(row: Mapping[str, Any], name: str, write: Callable[[float], str]) 
     if not row["interval"]:
         return ""
     low, high = row["interval"][name]
-    return f"\n[{write(low)}, {write(high)}]"
+    return f"\n[{write(low)},{UNBROKEN}{write(high)}]"
 
 
 def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ OUTPUTS = [
     "metrics/plots/subjects.csv",
     "metrics/plots/n_way.csv",
     "metrics/plots/curves.csv",
+    "metrics/analysis/ranked.csv",
 ]
 READERS = [
     ({"phantom": {"snr": 3.0}}, {"phantom@phantom"}),
@@ -34,9 +35,11 @@ READERS = [
     ({"loss": {"balancer": "mcdb"}}, {"train", "train-inter"}),
     ({"loss": {"spr": {"enabled": True}}}, {"train", "train-inter"}),
     ({"train": {"learning_rate": 0.001}}, {"train", "train-inter"}),
-    ({"evaluate": {"galleries": ["text"]}}, {"evaluate"}),
-    ({"held_out": ["sub-02"]}, {"train-inter@sub-02-0", "evaluate"}),
-    ({"seeds": [1]}, {"train@sub-01-1", "train@sub-02-1", "train-inter@sub-01-1", "evaluate"}),
+    ({"evaluate": {"galleries": ["text"]}}, {"evaluate", "analyse"}),
+    ({"analysis": {"gallery": "class-center"}}, {"analyse"}),
+    ({"report": {"dpi": 80}}, set()),
+    ({"held_out": ["sub-02"]}, {"train-inter@sub-02-0", "evaluate", "analyse"}),
+    ({"seeds": [1]}, {"train@sub-01-1", "train@sub-02-1", "train-inter@sub-01-1", "evaluate", "analyse"}),
     ({"study": {"closed_set": True}}, {"stimuli", "preprocess@sub-01", "preprocess@sub-02", "evaluate"}),
     ({"study": {"name": "other"}}, {"stimuli", "preprocess@sub-01", "preprocess@sub-02", "evaluate"}),
 ]
@@ -51,7 +54,7 @@ def changed_stages(project):
     return set(json.loads(project.run("dvc", "status", "--json").stdout))
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("output", [*OUTPUTS, "metrics/report.html"])
 def test_every_declared_output_is_there(miniature, output):
     assert (miniature.folder / output).exists()
 
@@ -85,7 +88,8 @@ def test_a_parameter_concerns_exactly_the_stages_that_read_it(miniature, changes
         found = changed_stages(miniature)
     finally:
         (miniature.folder / "params.yaml").write_text(before)
-    assert found == set().union(*(TRAINED.get(name, {name}) for name in readers))
+    shown = {"report"}  # it shows all parameters
+    assert found == shown.union(*(TRAINED.get(name, {name}) for name in readers))
 
 
 def test_an_ablation_is_one_flag(miniature):

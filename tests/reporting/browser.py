@@ -1,8 +1,10 @@
 """A page in headless Chromium whose network is cut off: what it logs, what it shows, what it asks for."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from html import unescape
@@ -10,8 +12,10 @@ from html import unescape
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIMIT = 120  # seconds
 CONSOLE = re.compile(r":CONSOLE[:(]\d+[\])]+ (.*)")
-LOOK = """<script>window.addEventListener("load", () => {
+LOOK = """<script>window.alert = text => { window.hacked = `alert ${text}`; };
+window.addEventListener("load", () => {
   const found = {
     images: [...document.images].map(image => [image.alt, image.naturalWidth]),
     asked: performance.getEntriesByType("resource").map(entry => entry.name).filter(name => !name.startsWith("data:")),
@@ -47,7 +51,7 @@ class Seen:
     texts : list of str
         Of cells, list items and captions.
     scripts : int
-        Number of scripts in the body, that which looks at the page among them.
+        Number of scripts in the body.
     title : str
     """
 
@@ -71,14 +75,22 @@ def look_at(page, folder) -> Seen:
     """Open a copy of `page` that says what it holds; `folder` is for the copy and the browser's profile."""
     copy = folder / "looked-at.html"
     html = page.read_text(encoding="utf-8")
-    start, body, end = html.rpartition("</body>")
-    copy.write_text(f"{start}{LOOK}{body}{end}", encoding="utf-8")
+    copy.write_text(html.replace("<head>", f"<head>{LOOK}", 1), encoding="utf-8")
     command = [find_browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     command += ["--disable-background-networking", "--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}"]
     command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--virtual-time-budget=5000"]
-    done = subprocess.run([*command, "--dump-dom", copy.as_uri()], capture_output=True, timeout=300, check=True)
-    dom = done.stdout.decode("utf-8")
+    dom, log = _run([*command, "--dump-dom", copy.as_uri()])
     content = re.search(r'<pre id="looked-at">(.*?)</pre>', dom, re.DOTALL)
-    assert content, f"the page was not loaded: {done.stderr.decode(errors='replace')[-2000:]}"
-    console = CONSOLE.findall(done.stderr.decode("utf-8", errors="replace"))
-    return Seen(console=console, **json.loads(unescape(content[1])))
+    assert content, f"the page was not loaded: {log[-2000:]}"
+    return Seen(console=CONSOLE.findall(log), **json.loads(unescape(content[1])))
+
+
+def _run(command: list[str]) -> tuple[str, str]:
+    """What the browser writes to standard output and error; none of its processes outlives the time limit."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(command, text=True, encoding="utf-8", errors="replace", **pipes) as browser:
+        try:
+            return browser.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(browser.pid, signal.SIGKILL)
+            raise

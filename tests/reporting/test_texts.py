@@ -26,8 +26,8 @@ DETAIL = {
 
 def test_accuracies_have_spread_interval_chance_and_p():
     (row,) = metrics_rows([DETAIL]).to_dict("records")
-    assert row["top-1 %"] == "50.0 ± 2.0\n[40.0, 62.5]"
-    assert row["MRR"] == "0.5\n[0.4, 0.625]"
+    assert row["top-1 %"] == "50.0 ± 2.0\n[40.0,\N{NO-BREAK SPACE}62.5]"
+    assert row["MRR"] == "0.5\n[0.4,\N{NO-BREAK SPACE}0.625]"
     assert row["chance %"] == "10.0 · 10.0 · 10.0"
     assert row["p"] == "0.001"
     assert row["runs"] == "3 subjects × 5 seeds"

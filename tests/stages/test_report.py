@@ -110,7 +110,7 @@ def test_the_page_is_whole_and_harmless_without_a_network(page, tmp_path):
     assert [alt for alt, width in seen.images if not width] == []
     assert len(seen.images) > len(figures())
     assert "b" not in seen.tags
-    assert seen.scripts == 1  # the one that looks
+    assert seen.scripts == 0
     assert seen.title == f"trialign: {EVIL}"
     assert seen.texts.count(EVIL) >= 4  # as prompt, as noisy channel, as model
     for text in TEXTS:
