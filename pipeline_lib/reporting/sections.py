@@ -6,7 +6,23 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting import galleries, n_way, quality, saliency_steps, top_k, trajectories
+from pipeline_lib.reporting import (
+    attribution,
+    categories,
+    concepts,
+    confusions,
+    galleries,
+    n_way,
+    projection,
+    quality,
+    regions,
+    saliency_steps,
+    similarity,
+    time_windows,
+    top_k,
+    topographies,
+    trajectories,
+)
 from pipeline_lib.reporting.materials import Materials
 from pipeline_lib.reporting.page import Drawing, Item, Lines, Rows
 from pipeline_lib.reporting.style import literal_table
@@ -107,6 +123,22 @@ def matches(materials: Materials) -> Iterator[Item]:
                 yield Drawing(title, figure, "Below each picture: its similarity to the response, and its caption.")
 
 
+def confused_categories(materials: Materials) -> Iterator[Item]:
+    """Confusions by category, where concepts have one."""
+    by_concept = materials.table("analysis/concepts.csv")
+    if by_concept["category"].fillna("").any():
+        found = literal_table(materials.table("analysis/confusions.csv"))
+        figure = confusions.draw_categories(found, literal_table(by_concept))
+        yield Drawing("Confused categories", figure, confusions.CATEGORY_CAPTION)
+
+
+def reasons(materials: Materials) -> Iterator[Item]:
+    """Why an analysis of a run is absent."""
+    table = materials.table("analysis/notes.csv")
+    if lines := [f"{name}: {note}" for name, note in dict.fromkeys(zip(table["analysis"], table["note"], strict=True))]:
+        yield Lines("Left out", lines)
+
+
 def recordings(materials: Materials) -> Iterator[Item]:
     """Events, signal and channels of every subject."""
     found = quality.read_quality(materials.epochs, materials.subjects)
@@ -154,6 +186,43 @@ THEMES = (
         ),
     ),
     Theme("Found and missed", (matches,)),
+    Theme(
+        "When",
+        (
+            Shown(
+                "Accuracy by time window",
+                "analysis/time_windows.csv",
+                time_windows.draw,
+                chance=True,
+                caption=time_windows.CAPTION,
+            ),
+        ),
+    ),
+    Theme(
+        "Where",
+        (
+            Shown("Accuracy by region", "analysis/regions.csv", regions.draw, caption=regions.CAPTION),
+            Shown("Amplitude maps", "analysis/topographies.csv", topographies.draw, axes=False),
+            Shown("Channel attribution", "analysis/attribution.csv", attribution.draw, axes=False),
+            reasons,
+        ),
+    ),
+    Theme(
+        "What",
+        (
+            Shown("Concepts", "analysis/concepts.csv", concepts.draw, caption=concepts.CAPTION),
+            Shown("Categories", "analysis/categories.csv", categories.draw, chance=True, caption=categories.CAPTION),
+            Shown("Confused concepts", "analysis/confusions.csv", confusions.draw, caption=confusions.CAPTION),
+            confused_categories,
+        ),
+    ),
+    Theme(
+        "Spaces",
+        (
+            Shown("Representational similarity", "analysis/similarity.csv", similarity.draw, chance=True),
+            Shown("Embeddings on a plane", "analysis/projection.csv", projection.draw),
+        ),
+    ),
     Theme(
         "Training",
         (

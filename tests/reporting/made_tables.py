@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from tests.reporting import made_analyses
+
 PROTOCOLS = ("intra", "inter")
 
 
@@ -51,6 +53,16 @@ def ranked(image_ids, concepts, protocols=PROTOCOLS):
 MADE = {
     "plots/curves.csv": curves(kappa_image=0.7, rho_image=1.5, view_blur_low=0.4, view_blur_high=0.6),
     "plots/n_way.csv": of_items("n", (2, 10, 50), lambda n: 1 / n),
+    "analysis/time_windows.csv": made_analyses.windows(),
+    "analysis/regions.csv": made_analyses.areas(),
+    "analysis/concepts.csv": made_analyses.by_concept(),
+    "analysis/confusions.csv": made_analyses.confused(),
+    "analysis/categories.csv": made_analyses.by_category(),
+    "analysis/topographies.csv": made_analyses.map_table(runs=made_analyses.RUNS),
+    "analysis/attribution.csv": made_analyses.map_table(runs=made_analyses.RUNS),
+    "analysis/similarity.csv": made_analyses.agreements(PROTOCOLS),
+    "analysis/projection.csv": made_analyses.planes(["a", "a", "b", ""], runs=made_analyses.RUNS),
+    "analysis/notes.csv": pd.DataFrame(columns=["protocol", "subject", "seed", "analysis", "note"]),
     "plots/top_k.csv": of_items("k", (1, 5, 10, 60), lambda k: k / 60),
 }
 

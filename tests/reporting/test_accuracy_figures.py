@@ -1,57 +1,36 @@
 """What the figures of accuracies show: names, units, chance, and the numbers of the table."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline_lib.reporting import categories, concepts, confusions, regions, time_windows
-
-RUNS = [(protocol, subject, 0) for protocol in ("intra", "inter") for subject in ("sub-01", "sub-02")]
-COLUMNS = ["protocol", "subject", "seed"]
-
-
-def of_runs(rows, columns, runs=RUNS):
-    return pd.DataFrame([(*run, *row) for run in runs for row in rows], columns=[*COLUMNS, *columns])
+from tests.reporting import made_analyses
+from tests.reporting.made_analyses import RUNS
 
 
 @pytest.fixture
 def windows():
-    rows = [("full", 0, 0.3, 0.9, 1, 0.1, 0.5)]
-    rows += [("growing", 0, stop, top1, 1, 0.1, 0.5) for stop, top1 in ((0.1, 0.1), (0.2, 0.9), (0.3, 0.9))]
-    rows += [("shrinking", start, 0.3, 0.5, 1, 0.1, 0.5) for start in (0, 0.1, 0.2)]
-    rows += [("sliding", start, start + 0.1, 0.2, 1, 0.1, 0.5) for start in (0, 0.1, 0.2)]
-    return of_runs(rows, ["kind", "start", "stop", "top1", "top5", "chance1", "chance5"])
+    return made_analyses.windows()
 
 
 @pytest.fixture
 def areas():
-    rows = [("all", np.nan, 9, 0.8, 1, 0.1, 0.5)]
-    rows += [("without", "occipital", 4, 0.3, 1, 0.1, 0.5), ("without", "frontal", 5, 0.9, 1, 0.1, 0.5)]
-    rows += [("only", "occipital", 5, 0.6, 1, 0.1, 0.5), ("only", "frontal", 4, 0.2, 1, 0.1, 0.5)]
-    return of_runs(rows, ["kind", "region", "n_channels", "top1", "top5", "chance1", "chance5"])
+    return made_analyses.areas()
 
 
 @pytest.fixture
 def by_concept():
-    rows = [
-        (f"thing {i}", ("round", "long", np.nan)[i % 3], 1, i > 30, i > 10, 40 - i, 0.025, 0.125) for i in range(40)
-    ]
-    return of_runs(rows, ["concept", "category", "queries", "top1", "top5", "mean_rank", "chance1", "chance5"])
+    return made_analyses.by_concept()
 
 
 @pytest.fixture
 def confused():
-    pairs = [("thing 0", "thing 1", 3), ("thing 0", "thing 0", 1), ("thing 1", "thing 1", 4), ("thing 3", "thing 1", 2)]
-    pairs += [(f"thing {i}", f"thing {i}", 1) for i in range(4, 40)]
-    return of_runs(pairs, ["concept", "found", "count"])
+    return made_analyses.confused()
 
 
 @pytest.fixture
 def by_category():
-    rows = [("shape", "round", 9, 0.5, 1, 0.8, 0.1, 0.5, 0.6), ("shape", "<b>long</b>", 9, 0.3, 1, 0.4, 0.1, 0.5, 0.4)]
-    rows += [("size", name, 9, 0.5, 1, 0.8, 0.1, 0.5, 0.1) for name in "abcdef"]
-    names = ["system", "category", "queries", "top1", "top5", "same_category", "chance1", "chance5", "chance_same"]
-    return of_runs(rows, names)
+    return made_analyses.by_category()
 
 
 def panels(figure):

@@ -26,7 +26,8 @@ UNITLESS = {
     "concept",
     "category",
 }
-UNITLESS |= {"region", "rank", "sensors", "embeddings"}
+UNITLESS |= {"region", "rank", "sensors", "embeddings", "compared with", "concept found", "concept seen"}
+UNITLESS |= set(MADE["analysis/categories.csv"]["system"])  # such as shape
 HOSTILE = "$\\frac{<b>$ & \"x\", 'y'\n🦊"
 SHOWN = {shown.title: shown for shown in figures()}
 

@@ -1,27 +1,16 @@
 """What the figures of maps, similarity and projection show and say."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline_lib.analysis.segments import Segment, map_rows
+from pipeline_lib.analysis.segments import Segment
 from pipeline_lib.phantom.electrodes import CHANNELS
 from pipeline_lib.reporting import attribution, projection, similarity, topographies
 from pipeline_lib.reporting.projection import category_colors
+from tests.reporting import made_analyses
+from tests.reporting.made_analyses import map_table, planes
 
 NEUROMAG = [f"MEG {sensor:03d}{kind}" for sensor in (11, 21, 34, 44, 143, 211) for kind in (1, 2, 3)]
-PARTS = [Segment(0.1 * i, 0.1 * (i + 1), slice(10 * i, 10 * i + 10)) for i in range(3)]
-
-
-def map_table(ch_names=CHANNELS, parts=PARTS, runs=(("intra", "sub-01", 0), ("intra", "sub-02", 0))):
-    """Amplitudes, shares and contributions of a few windows; the values are their rows' numbers."""
-    tables = []
-    for protocol, subject, seed in runs:
-        values = np.arange(len(parts) * len(ch_names)).reshape(len(parts), -1) + 1.0
-        names = {"amplitude": values, "attribution": values / values.sum(), "contribution": values - 20}
-        table = map_rows(parts, list(ch_names), **names).assign(unit="noise sd")
-        tables.append(table.assign(protocol=protocol, subject=subject, seed=seed))
-    return pd.concat(tables, ignore_index=True)
 
 
 def titles(figure):
@@ -85,26 +74,7 @@ def test_many_windows_go_over_several_lines(tmp_path):
 
 @pytest.fixture
 def agreements():
-    """Two runs of one protocol, brain and image, with a ceiling."""
-    rows = []
-    for subject, shift in (("sub-01", 0.0), ("sub-02", 0.1)):
-        for stage, level in (("before", 0.2), ("after", 0.5)):
-            for other in ("image", "shape"):
-                rows.append(("intra", subject, 0, "brain", stage, other, level + shift, 0.01, 0.6, 0.8))
-            rows.append(("intra", subject, 0, "image", stage, "shape", 0.7, 0.01, np.nan, np.nan))
-    names = [
-        "protocol",
-        "subject",
-        "seed",
-        "space",
-        "stage",
-        "compared_with",
-        "rho",
-        "p",
-        "ceiling_low",
-        "ceiling_high",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    return made_analyses.agreements()
 
 
 def test_bars_are_means_over_runs_below_the_ceiling(agreements):
@@ -121,19 +91,6 @@ def test_bars_are_means_over_runs_below_the_ceiling(agreements):
 def test_without_repeats_there_is_no_ceiling(agreements):
     (axes,) = similarity.draw(agreements.assign(ceiling_low=np.nan, ceiling_high=np.nan)).axes
     assert not [text for text in axes.get_legend().get_texts() if "ceiling" in text.get_text()]
-
-
-def planes(categories, runs=(("intra", "sub-01", 0), ("intra", "sub-02", 0), ("inter", "sub-03", 1))):
-    rng = np.random.default_rng(0)
-    rows = [
-        (*run, modality, stage, f"i{i}", f"c{i}", category, *rng.normal(size=2))
-        for run in runs
-        for modality in ("brain", "image")
-        for stage in ("before", "after")
-        for i, category in enumerate(categories)
-    ]
-    names = ["protocol", "subject", "seed", "modality", "stage", "image_id", "concept", "category", "x", "y"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def test_the_first_run_of_each_protocol_has_a_figure():
