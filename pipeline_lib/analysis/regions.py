@@ -3,8 +3,10 @@
 The sensors that a model does not get are masked, :mod:`pipeline_lib.analysis.masking`. They are masked where they enter
 the model, as the paper takes them away, so behind the whitening: a whitened channel holds what its own sensor adds to
 all others (the symmetric whitening stays as near to the sensors as any can), and has had taken out of it what they
-share. What a region costs is thus what is found there and nowhere else, given the rest; a region with many sensors, or
-one where sources lie that others see as well, is charged accordingly.
+share. Taken away before the whitening they would cost several times as much, everywhere: the whitening amplifies what
+it had otherwise cancelled, and the model meets noise that it never saw (phantom, intra-subject, top-1 0.51: without
+occipital 0.44 behind and 0.18 before the whitening, without parietal 0.37 and 0.09, in the same order). What a region
+costs is what is found there and nowhere else, given the rest; a region of many sensors is charged for all of them.
 """
 
 from collections.abc import Iterator

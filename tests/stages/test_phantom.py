@@ -6,7 +6,9 @@ import sys
 import pytest
 import yaml
 
+from pipeline_lib.analysis.categories import read_categories
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.stimuli.naming import concept_of
 from stages.phantom import main
 
 SMALL = {
@@ -41,6 +43,18 @@ def test_writes_a_whole_study_and_says_so_in_one_line(tmp_path, params_file, cap
     printed = capsys.readouterr().out
     assert printed.startswith("phantom: 7 pictures, 2 recordings (0.00 GB) ->")
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("modality", ["eeg", "meg"])
+def test_its_categories_are_those_of_its_concepts(tmp_path, params_file, modality):
+    out = tmp_path / "phantom"
+    main(out=out, params_file=params_file(modality=modality))
+    categories = read_categories(out / "image_set" / "categories.csv")
+    folders = {path.parent.name for path in (out / "image_set").rglob("*.jpg")}
+    assert set(categories.index) == {concept_of(folder) for folder in folders}
+    assert len(categories) == SMALL["train_concepts"] + SMALL["test_concepts"]
+    for concept, labels in categories.iterrows():
+        assert concept == f"{labels['pattern']} {labels['colour']} {labels['shape']}"
 
 
 def test_writes_the_meg_study_in_the_same_way(tmp_path, params_file, capsys):
