@@ -77,5 +77,5 @@ def read_queries(file: Path | IO[str], *, where: str) -> pd.DataFrame:
         if not pd.api.types.is_integer_dtype(table[name]):
             raise InputError(f"{where}: column {name} must hold whole numbers")
     if (bad := table.loc[(table["rank"] < 1) | (table["rank"] > table["n_gallery"]), "rank"]).size:
-        raise bad_value("rank", bad.iloc[0], "1 to n_gallery", where=where)
+        raise bad_value("rank", int(bad.iloc[0]), "1 to n_gallery", where=where)
     return table[list(wanted)].astype(dict.fromkeys(LABELS, "category"))

@@ -79,13 +79,13 @@ def look_at(page, folder) -> Seen:
     command = [find_browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     command += ["--disable-background-networking", "--disable-dev-shm-usage", f"--user-data-dir={folder / 'profile'}"]
     command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr", "--virtual-time-budget=5000"]
-    dom, log = _run([*command, "--dump-dom", copy.as_uri()])
+    dom, log = run_browser([*command, "--dump-dom", copy.as_uri()])
     content = re.search(r'<pre id="looked-at">(.*?)</pre>', dom, re.DOTALL)
     assert content, f"the page was not loaded: {log[-2000:]}"
     return Seen(console=CONSOLE.findall(log), **json.loads(unescape(content[1])))
 
 
-def _run(command: list[str]) -> tuple[str, str]:
+def run_browser(command: list[str]) -> tuple[str, str]:
     """What the browser writes to standard output and error; none of its processes outlives the time limit."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
     with subprocess.Popen(command, text=True, encoding="utf-8", errors="replace", **pipes) as browser:
