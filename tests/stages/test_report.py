@@ -19,7 +19,7 @@ from pipeline_lib.retrieval.summaries import FROM_BRAIN, Result, both_directions
 from stages.report import main
 from tests.reporting import made_tables
 from tests.reporting.addresses import outside_addresses
-from tests.reporting.browser import look_at
+from tests.reporting.looking import look_at
 
 EVIL = '"><img src=x onerror="window.hacked=1"><script>window.hacked=2</script>'
 SUBJECT = "sub-<img src=x onerror=window.hacked=3>$\\frac$"

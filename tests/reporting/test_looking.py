@@ -1,6 +1,6 @@
 """The browser's eyes are open: a page with every fault is seen to have them."""
 
-from tests.reporting.browser import look_at
+from tests.reporting.looking import look_at
 
 FAULTY = """<html><head><title>faulty</title></head><body><td>x</td>
 <img alt="gone" src="nowhere.png"><img alt="far" src="https://far.example/x.png">
