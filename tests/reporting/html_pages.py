@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
-from tests.reporting.browser import CONSOLE, find_browser, run_browser
+from tests.reporting.looking import CONSOLE, find_browser, run_browser
 
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"),
