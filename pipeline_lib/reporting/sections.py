@@ -202,6 +202,9 @@ THEMES = (
         "Where",
         (
             Shown("Accuracy by region", "analysis/regions.csv", regions.draw, caption=regions.CAPTION),
+            Shown(
+                "Accuracy by region, early", "analysis/early_regions.csv", regions.draw, caption=regions.EARLY_CAPTION
+            ),
             Shown("Amplitude maps", "analysis/topographies.csv", topographies.draw, axes=False),
             Shown("Channel attribution", "analysis/attribution.csv", attribution.draw, axes=False),
             reasons,
