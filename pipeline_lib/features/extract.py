@@ -16,6 +16,7 @@ from pipeline_lib.common.processes import ALONE, Group
 from pipeline_lib.common.stimulus_table import StimulusTable
 from pipeline_lib.features.card import read_card
 from pipeline_lib.features.computing import Job, compute, rows
+from pipeline_lib.features.described import made_views_described, source_described, stored_view_described
 from pipeline_lib.features.layers import FINAL, Blocks
 from pipeline_lib.features.load import check_fit, load_model
 from pipeline_lib.features.models import ImageTextModel
@@ -24,7 +25,6 @@ from pipeline_lib.features.parts import Parts
 from pipeline_lib.features.roles import player_of
 from pipeline_lib.features.shown import ShownImages
 from pipeline_lib.features.source import FeatureSource
-from pipeline_lib.stimuli.made_views import MADE_VIEWS
 from pipeline_lib.stimuli.params import ViewsParams
 
 # Raised when features change though no parameter and no library does: no run then takes up older ones.
@@ -84,7 +84,7 @@ def model_source(
     parts = Parts(out, made_of(params, model, made_views))
     places, shares = compute(job, parts, group)
     attributes = {
-        "model": params.model,
+        **source_described(params),
         "architecture": model.name,
         "revision": f"sha256:{model.revision}",
         "normalization": "none",
@@ -92,7 +92,8 @@ def model_source(
         "captions": _described(captions),
         "code": code_version(),
         **_layers_described(model.blocks, params.layers),
-        **_views_described(params.views, made_views),
+        **made_views_described(params.views, made_views),
+        **stored_view_described(params.views, views),
     }
     return FeatureSource(attributes, rows(job, parts, places), shares, parts.discard)
 
@@ -103,7 +104,7 @@ def made_of(params: FeaturesParams, model: ImageTextModel, made_views: ViewsPara
     return {
         "model": [model.name, model.revision, read_card(player_of(params.weights)).model_dump(mode="json")],
         "preprocessing": str(model.settings),
-        "views": [params.views, _views_described(params.views, made_views)],
+        "views": [params.views, made_views_described(params.views, made_views)],
         "layers": params.layers,
         "computation": [model.device.type, *(library.__version__ for library in libraries), VERSION],
     }
@@ -126,7 +127,3 @@ def _described(captions: CaptionTable) -> str:
 def _layers_described(blocks: Blocks, layers: Sequence[str]) -> dict[str, str]:
     taken = [f"{layer} behind block {blocks.number(layer)}" for layer in layers if layer != FINAL]
     return {"layers": f"{', '.join(taken)} of {len(blocks.modules)}, before the final norm"} if taken else {}
-
-
-def _views_described(views: Sequence[str], params: ViewsParams) -> dict[str, str]:
-    return {"views": params.model_dump_json()} if any(view in MADE_VIEWS for view in views) else {}

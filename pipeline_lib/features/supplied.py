@@ -9,7 +9,9 @@ from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.image_names import match_image_names
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.features.described import source_described
 from pipeline_lib.features.params import FeaturesParams
+from pipeline_lib.features.record import SUPPLIED
 from pipeline_lib.features.source import FeatureRows, FeatureSource
 
 FEATURES, IMAGES = "features.npy", "images.txt"
@@ -33,8 +35,8 @@ def supplied_source(params: FeaturesParams, stimuli: StimulusTable, *, captions:
     check_asked(params, has_captions=bool(len(captions)))
     features = read_supplied(params.weights, stimuli)
     attributes = {
-        "model": params.model,
-        "architecture": "supplied",
+        **source_described(params),
+        "architecture": SUPPLIED,
         "normalization": "as supplied",
         "preprocessing": "as supplied",
         "captions": "none",

@@ -14,9 +14,11 @@ import pandas as pd
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import StimulusTable
-from pipeline_lib.recordings.channels import resolve_picks
+from pipeline_lib.recordings.channels import resolve_picks, rows_of_channels
 from pipeline_lib.recordings.cutting import Blocks, epoch_blocks
 from pipeline_lib.recordings.epochs import crop_samples
+from pipeline_lib.recordings.epochs_data import EpochsData
+from pipeline_lib.recordings.fitted import Fitted
 from pipeline_lib.recordings.layouts import layout_of
 from pipeline_lib.recordings.moments import Moments, of_channels
 from pipeline_lib.recordings.params import PreprocessParams, StudyParams
@@ -24,9 +26,8 @@ from pipeline_lib.recordings.quality import Quality
 from pipeline_lib.recordings.recording import CutRun
 from pipeline_lib.recordings.responses import measure_responses
 from pipeline_lib.recordings.spool import Spool
-from pipeline_lib.recordings.store import EpochsData
-from pipeline_lib.recordings.trials import PEAK_TO_PEAK, planned_runs
-from pipeline_lib.recordings.whitening import fit_whitening, standardize, whiten
+from pipeline_lib.recordings.trials import PEAK_TO_PEAK, AnyRun, planned_runs
+from pipeline_lib.recordings.whitening import Whitening, fit_whitening, standardize, whiten
 
 WHITENING_NAMES = {"train": "own-training-trials", "train+test": "own-training-and-test-trials"}
 
@@ -82,15 +83,20 @@ def preprocess_subject(
     collected = _collected(study, params, subject, table, scratch)
     data = collected.data(subject, study.root / subject)
     _check_partitions(data, study.root / subject)
-    conditions = {}
+    found: dict[int, Whitening] = {}
     if params.whitening.enabled:
-        conditions = _whiten_sessions(data, params)
+        found = _whiten_sessions(data, params)
         own = WHITENING_NAMES[params.whitening.fit_on]
         data = replace(data, whitening=own if data.whitening == "none" else f"{data.whitening}, then {own}")
-    if params.standardize == "train":
-        standardize(data.epochs, data.test)
+    mean, scale = standardize(data.epochs, data.test) if params.standardize == "train" else (None, None)
+    matrices = {number: whitening.matrix for number, whitening in found.items()}
     settings = {"layout": study.layout, "closed_set": study.closed_set, "preprocess": params.model_dump(mode="json")}
-    data = replace(data, provenance={**settings, "dropped": dict(collected.dropped)})
+    data = replace(
+        data,
+        provenance={**settings, "dropped": dict(collected.dropped)},
+        fitted=Fitted(matrices, mean, scale, collected.files),
+    )
+    conditions = {number: whitening.condition for number, whitening in found.items()}
     folder = study.root / subject
     return Preprocessed(data, folder, dict(collected.dropped), of_channels(collected.moments)[1], conditions)
 
@@ -117,6 +123,7 @@ class _Collected:
 
     spool_file: Path
     ch_names: list[str]
+    ch_types: list[str]
     whitening: str = "none"
     sfreq: float | None = None
     tmin: float = 0.0
@@ -124,6 +131,7 @@ class _Collected:
     trials: list[pd.DataFrame] = field(default_factory=list)
     dropped: Counter = field(default_factory=Counter)
     moments: Moments = field(default_factory=Moments)
+    files: dict[int, list[str]] = field(default_factory=dict)
 
     def add(self, epochs: np.ndarray) -> None:
         """Append a block of epochs."""
@@ -147,6 +155,7 @@ class _Collected:
             session=trials["session"].to_numpy(),
             test=trials["test"].to_numpy(dtype=bool),
             ch_names=self.ch_names,
+            ch_types=self.ch_types,
             sfreq=self.sfreq,
             tmin=self.tmin,
             subject=subject,
@@ -160,8 +169,11 @@ def _collected(
 ) -> _Collected:
     runs = layout_of(study.layout).runs(study, subject)
     first = runs[0]
-    picked = resolve_picks(params.picks, params.exclude, first.header(), where=str(first.file))
-    collected = _Collected(scratch / "epochs.f32", picked, first.whitening if isinstance(first, CutRun) else "none")
+    header = first.header()
+    picked = resolve_picks(params.picks, params.exclude, header, where=str(first.file))
+    ch_types = [header.ch_types[row] for row in rows_of_channels(picked, header.ch_names, where=str(first.file))]
+    whitening = first.whitening if isinstance(first, CutRun) else "none"
+    collected = _Collected(scratch / "epochs.f32", picked, ch_types, whitening)
     sfreqs: dict[float | None, Path] = {}
     for run, events in progress(planned_runs(runs, table, params), total=len(runs), label=subject, unit="run"):
         events = events.copy()
@@ -172,9 +184,18 @@ def _collected(
             raise InputError(f"{run.file}: {other} Hz, but {file} has {one} Hz; set preprocess.sfreq")
         collected.sfreq, collected.tmin = sfreq, _tmin(params, sfreq)
         _drain(blocks, events, collected)
+        _note_file(run, study.root / subject, collected.files)
         collected.dropped.update(events.loc[events["dropped"] != "", "dropped"])
         collected.trials.append(events[events["dropped"] == ""].assign(session=run.session))
     return collected
+
+
+def _note_file(run: AnyRun, folder: Path, files: dict[int, list[str]]) -> None:
+    """Add the run's file to those of its session, relative to the subject's `folder` where it lies in it."""
+    inside = run.file.is_relative_to(folder)
+    name = run.file.relative_to(folder).as_posix() if inside else run.file.name
+    if name not in (of_session := files.setdefault(run.session, [])):
+        of_session.append(name)
 
 
 def _drain(blocks: Blocks, events: pd.DataFrame, collected: _Collected) -> None:
@@ -202,14 +223,14 @@ def _check_partitions(data: EpochsData, folder: Path) -> None:
         )
 
 
-def _whiten_sessions(data: EpochsData, params: PreprocessParams) -> dict[int, float]:
-    """Whiten each session's trials by themselves, in place; the condition number of each session's Σ."""
+def _whiten_sessions(data: EpochsData, params: PreprocessParams) -> dict[int, Whitening]:
+    """Whiten each session's trials by themselves, in place; what each session was whitened with."""
     if data.epochs.shape[2] == 1:
         raise InputError(
             f"{data.subject}: whitening needs a time axis, these responses have none; "
             "set preprocess.whitening.enabled=false"
         )
-    settings, conditions = params.whitening, {}
+    settings, found = params.whitening, {}
     for number in np.unique(data.session).tolist():
         rows = np.flatnonzero(data.session == number)
         start, stop = int(rows[0]), int(rows[-1]) + 1
@@ -223,5 +244,5 @@ def _whiten_sessions(data: EpochsData, params: PreprocessParams) -> dict[int, fl
             where=f"{data.subject}, session {number}",
         )
         whiten(part, fitted.matrix)
-        conditions[number] = fitted.condition
-    return conditions
+        found[number] = fitted
+    return found

@@ -4,7 +4,6 @@ Training rows come first, then test rows, so that either part is one slice; chun
 or all means be read without touching the rest.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,52 +14,13 @@ import zarr
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.outputs import scratch_beside, written_whole
 from pipeline_lib.common.zarr_zip import open_zarr_zip, pack_zarr
-from pipeline_lib.recordings.spool import Spool
+from pipeline_lib.recordings.epochs_data import EpochsData
+from pipeline_lib.recordings.fitted import Fitted
+from pipeline_lib.recordings.stored_fitted import read_fitted, write_fitted
 from pipeline_lib.recordings.stored_rows import StoredRows
 
 CHUNK_BYTES = 1 << 22
 FLAT_KEYS = {"name": "default", "separator": "."}  # one file per chunk, not four nested folders
-
-
-@dataclass(frozen=True)
-class EpochsData:
-    """The trials of a subject, as they are written to a store.
-
-    Attributes
-    ----------
-    epochs : ndarray or Spool of float32, shape (n_trials, n_channels, n_times)
-        In order of recording; n_times is 1 where there is no time axis.
-    image_ids : ndarray of str, shape (n_trials,)
-        What was shown.
-    session : ndarray of int, shape (n_trials,)
-        Number of the session.
-    test : ndarray of bool, shape (n_trials,)
-        Trials of test images.
-    ch_names : list of str
-        Of the channels.
-    sfreq : float or None
-        Samples per second; None where unknown.
-    tmin : float
-        Time of the first sample in seconds from onset.
-    subject : str
-        Name of the subject.
-    whitening : str
-        From what it was estimated: ``"own-training-trials"``, ``"own-training-and-test-trials"`` or ``"none"``; for
-        trials that were shared whitened, ``"by-those-who-shared-the-trials"``, perhaps followed by one of these.
-    provenance : mapping
-        Settings that led here; plain values.
-    """
-
-    epochs: np.ndarray | Spool
-    image_ids: np.ndarray
-    session: np.ndarray
-    test: np.ndarray
-    ch_names: list[str]
-    sfreq: float | None
-    tmin: float
-    subject: str
-    whitening: str
-    provenance: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,6 +67,7 @@ def write_store(path: Path, data: EpochsData, *, dtype: Literal["float32", "floa
     with written_whole(path) as unfinished, scratch_beside(files) as folder:
         root = zarr.open_group(folder / "store", mode="w")
         root.attrs.update(_attributes(data, image_ids))
+        write_fitted(root, data.fitted)
         trials, means = root.create_group("trials"), root.create_group("means")
         _write_epochs(trials, len(order), data.epochs.shape[1:], lambda i: data.epochs[order[i]], dtype)
         _write_column(trials, "image", image[order], np.int32)
@@ -128,7 +89,7 @@ class EpochsStore:
     ----------
     path : Path
     attrs : dict
-        ``image_ids``, ``ch_names``, ``sfreq``, ``tmin``, ``subject``, ``whitening``, ``provenance``.
+        ``image_ids``, ``ch_names``, ``ch_types``, ``sfreq``, ``tmin``, ``subject``, ``whitening``, ``provenance``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -144,6 +105,11 @@ class EpochsStore:
     def ch_names(self) -> list[str]:
         """Names of the channels."""
         return list(self.attrs["ch_names"])
+
+    @property
+    def ch_types(self) -> list[str]:
+        """MNE's types of the channels; empty where unknown."""
+        return list(self.attrs.get("ch_types", []))
 
     @property
     def sfreq(self) -> float | None:
@@ -164,6 +130,15 @@ class EpochsStore:
     def n_times(self) -> int:
         """Number of samples per epoch; 1 where there is no time axis."""
         return self._root["means/epochs"].shape[2]
+
+    def fitted(self) -> Fitted:
+        """What the trials were whitened and scaled with; an InputError where the store does not know."""
+        if (found := read_fitted(self._root)) is None:
+            raise InputError(
+                f"{self.path}: an epochs store of an older version, which does not say what its trials were whitened "
+                "with; delete it and run 'dvc repro' to make it anew"
+            )
+        return found
 
     def rows(self, kind: Literal["means", "trials"], test: bool) -> StoredRows:
         """The means or trials of training or test images, opened but not read; see :meth:`means`, :meth:`trials`."""
@@ -221,6 +196,7 @@ def _attributes(data: EpochsData, image_ids: list[str]) -> dict[str, Any]:
     return {
         "image_ids": image_ids,
         "ch_names": list(data.ch_names),
+        "ch_types": list(data.ch_types),
         "sfreq": data.sfreq,
         "tmin": data.tmin,
         "subject": data.subject,

@@ -173,7 +173,7 @@ def whiten(epochs: TrialRows, w: np.ndarray) -> None:
             epochs[rows] = w.astype(block.dtype) @ block
 
 
-def standardize(epochs: TrialRows, test: np.ndarray) -> None:
+def standardize(epochs: TrialRows, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Z-score each channel with the mean and deviation of the training trials, in place.
 
     Parameters
@@ -182,12 +182,23 @@ def standardize(epochs: TrialRows, test: np.ndarray) -> None:
         All trials of a subject; see :class:`~pipeline_lib.recordings.trial_rows.TrialRows`.
     test : ndarray of bool, shape (n_trials,)
         Trials that the mean and deviation must not see.
+
+    Returns
+    -------
+    mean, scale : ndarray of float64, shape (n_channels,)
+        What was subtracted from each channel, and what it was then divided by.
     """
     train, over_trials = np.flatnonzero(~test), Moments()
     for block in slices_of(len(train), epochs):
         over_trials.add(read_rows(epochs, train[block]))
     mean, deviation = of_channels(over_trials)
     scale = np.where(deviation > 0, deviation, 1)
+    scale_channels(epochs, mean, scale)
+    return mean, scale
+
+
+def scale_channels(epochs: TrialRows, mean: np.ndarray, scale: np.ndarray) -> None:
+    """Replace every channel x of trials by (x - mean) / scale, in place, as :func:`standardize` found them."""
     for rows in slices_of(len(epochs), epochs):
         block = epochs[rows] - mean[:, None]
         block /= scale[:, None]

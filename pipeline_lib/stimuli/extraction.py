@@ -56,7 +56,7 @@ def write_views(
     """
     side = params.size or 0
     shape = (side, side) if side or not files else load_image(files[0], None).shape[:2]
-    with ViewWriter(path, image_ids, shape) as writer:
+    with ViewWriter(path, image_ids, shape, params.model_dump(mode="json")) as writer:
 
         def work(start: int) -> list[str]:
             rows = slice(start, start + CHUNK)

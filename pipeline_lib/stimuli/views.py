@@ -1,14 +1,15 @@
 """The view store: what the eye makes of each picture, by image id.
 
 One packed zarr store, the same bytes for the same content: arrays ``view`` (n, height, width, 3) and ``saliency``
-(n, height, width), both uint8, and the attribute ``image_ids``, whose i-th entry names row i.
+(n, height, width), both uint8, and the attributes ``image_ids``, whose i-th entry names row i, and ``made_with``, the
+settings they were made with.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import zarr
@@ -20,6 +21,7 @@ from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.zarr_zip import open_zarr_zip, pack_zarr
 from pipeline_lib.stimuli.saliency import Saliency
 
+MADE_WITH = "made_with"
 CHUNK = 8  # images; 1.5 MiB at 224 pixels
 
 
@@ -34,16 +36,25 @@ class ViewWriter:
         Names of the rows. With none the store holds empty arrays.
     shape : tuple of int
         Height and width of every image.
+    made_with : mapping, optional
+        Section `vse`, as plain values. Defaults to none: not known.
     """
 
-    def __init__(self, path: Path, image_ids: Sequence[str], shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        image_ids: Sequence[str],
+        shape: tuple[int, int],
+        made_with: Mapping[str, Any] | None = None,
+    ) -> None:
         self._path = path
         self._folder = path.with_name(path.name + ".folder")
         self._image_ids = list(image_ids)
         self._shape = tuple(shape)
+        self._made_with = {} if made_with is None else {MADE_WITH: dict(made_with)}
 
     def __enter__(self) -> Self:
-        group = zarr.open_group(self._folder, mode="w", attributes={"image_ids": self._image_ids})
+        group = zarr.open_group(self._folder, mode="w", attributes={"image_ids": self._image_ids, **self._made_with})
         self._view = self._create(group, "view", (*self._shape, 3))
         self._saliency = self._create(group, "saliency", self._shape)
         return self
@@ -103,6 +114,8 @@ class Views:
     ----------
     image_ids : list of str
         The images it holds, in row order.
+    made_with : dict or None
+        Section `vse` that they were made with, as plain values; None where the store does not know.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,6 +124,7 @@ class Views:
         if "view" not in self._group or "image_ids" not in self._group.attrs:
             raise InputError(f"{path}: no view store; delete it and run 'dvc repro vse' again")
         self.image_ids: list[str] = list(self._group.attrs["image_ids"])
+        self.made_with: dict[str, Any] | None = self._group.attrs.get(MADE_WITH)
 
     def read(self, image_ids: Sequence[str]) -> ndarray:
         """The views I_a of `image_ids`.

@@ -8,7 +8,7 @@ memory once, not as read, as copied and as prepared.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from torch import Tensor
 from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.common.joins import rows_of
 from pipeline_lib.common.stimulus_table import StimulusTable
+from pipeline_lib.features.bank import open_bank
+from pipeline_lib.features.record import record_of
+from pipeline_lib.recordings.fitted import Fitted
 from pipeline_lib.recordings.store import EpochsStore, open_store
 from pipeline_lib.recordings.stored_rows import StoredRows
 from pipeline_lib.training.params import TargetParams
@@ -91,12 +94,18 @@ class TrainingSet:
         One per subject.
     first : EpochsStore
         The first subject's store: channel names, sampling rate and the like, which are the same for all.
+    fitted : list of Fitted
+        What each subject's trials were whitened and scaled with.
+    bank : dict
+        How the features were made, :func:`pipeline_lib.features.record.record_of`.
     """
 
     samples: Samples
     features: FeatureTable
     responses: list[StoredRows]
     first: EpochsStore
+    fitted: list[Fitted]
+    bank: dict[str, Any]
 
     @property
     def n_subjects(self) -> int:
@@ -190,7 +199,8 @@ def open_training_set(
     Raises
     ------
     InputError
-        If two subjects differ in channels, samples or sampling rate, or an image has no features.
+        If two subjects differ in channels, samples, sampling rate or preprocessing, a store is of an older version, or
+        an image has no features.
     """
     stores = [open_store(path) for path in store_paths]
     _check_alike(stores, store_paths)
@@ -200,7 +210,10 @@ def open_training_set(
     subject = torch.repeat_interleave(torch.arange(len(items)), torch.tensor([len(item) for item in items]))
     _, concept = np.unique(table.of_split("train")["concept"], return_inverse=True)
     samples = Samples(torch.cat(items), subject, torch.from_numpy(concept))
-    return TrainingSet(samples, load_features(bank_path, target, image_ids), responses, stores[0])
+    fitted = [store.fitted() for store in stores]
+    with open_bank(bank_path) as bank:
+        record = record_of(bank)
+    return TrainingSet(samples, load_features(bank_path, target, image_ids), responses, stores[0], fitted, record)
 
 
 def _check_alike(stores: Sequence[EpochsStore], paths: Sequence[Path]) -> None:
@@ -214,3 +227,13 @@ def _check_alike(stores: Sequence[EpochsStore], paths: Sequence[Path]) -> None:
                 f"{path}: {store.n_times} samples at {store.sfreq} Hz, but {paths[0]} has {first.n_times} at "
                 f"{first.sfreq} Hz; preprocess both with the same parameters"
             )
+        if settings_of(store) != settings_of(first):
+            raise InputError(
+                f"{path}: preprocessed otherwise than {paths[0]}; preprocess both with the same parameters"
+            )
+
+
+def settings_of(store: EpochsStore) -> dict[str, Any]:
+    """What led from recordings to epochs, the same for all subjects: layout, closed_set and section `preprocess`."""
+    provenance = store.attrs.get("provenance", {})
+    return {name: provenance.get(name) for name in ("layout", "closed_set", "preprocess")}

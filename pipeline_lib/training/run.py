@@ -13,7 +13,7 @@ from pipeline_lib.objectives.terms import check_adapter, check_text
 from pipeline_lib.training.base import Model, Shapes
 from pipeline_lib.training.checkpoints import Checkpoints
 from pipeline_lib.training.compiling import compile_parts
-from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set
+from pipeline_lib.training.data import DTYPES, Digest, TrainingData, TrainingSet, open_training_set, settings_of
 from pipeline_lib.training.distributed import join_processes
 from pipeline_lib.training.fingerprint import fingerprint
 from pipeline_lib.training.loop import Fit, Trainer
@@ -23,6 +23,8 @@ from pipeline_lib.training.run_folder import ModelCard, save_run
 from pipeline_lib.training.settings import Settings
 from pipeline_lib.training.shuffled_pairs import shuffled_pairs
 from pipeline_lib.training.validation import split_validation
+from pipeline_lib.training.validation_metrics import validation_metrics
+from pipeline_lib.training.versions import versions
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def train_run(inputs: RunInputs, settings: Settings, *, n_epochs: int, seed: int
     if not processes.first:
         return ""
     with written_whole(out) as unfinished:
-        save_run(unfinished, model, _card(inputs, settings, data, seed, fit), settings.as_dict(), fit.history)
+        people = dict(zip(inputs.stores, data.fitted, strict=True))
+        card = _card(inputs, settings, data, seed, fit, validation_metrics(model, valid, fit))
+        save_run(unfinished, model, card, settings.as_dict(), fit.history, people)
     checkpoints.discard()
     return f"train {label}: {len(train)} samples, {_outcome(fit, n_epochs)} -> {out}"
 
@@ -160,8 +164,11 @@ def _outcome(fit: Fit, n_epochs: int) -> str:
     return f"best epoch {fit.best_epoch}/{n_epochs}, validation loss {loss:.3f}{early}"
 
 
-def _card(inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, fit: Fit) -> ModelCard:
+def _card(
+    inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, fit: Fit, metrics: dict[str, float]
+) -> ModelCard:
     store = data.first
+    files = {name: dict(fitted.sessions) for name, fitted in zip(inputs.stores, data.fitted, strict=True)}
     return ModelCard(
         protocol=inputs.protocol,
         subject=inputs.subject,
@@ -169,14 +176,19 @@ def _card(inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, f
         seed=seed,
         best_epoch=fit.best_epoch,
         shapes=model_shapes(data),
-        ch_names=list(store.ch_names),
+        ch_names=store.ch_names,
+        ch_types=store.ch_types,
         sfreq=store.sfreq,
         tmin=store.tmin,
         whitening=store.attrs["whitening"],
+        preprocessing={**settings_of(store), "sessions": files},
+        features=data.bank,
         target_view=settings.target.view,
         target_views=settings.target.views,
         target_layer=settings.target.layer,
         gallery_view=settings.target.searched_view,
         feature_scale=settings.target.scale,
+        versions=versions(),
+        metrics=metrics,
         kind=settings.kind,
     )

@@ -1,88 +1,59 @@
-"""A trained model is one folder: weights, what they mean, the history, and the parameters.
+"""A trained model is one folder: weights, what they mean, how its data were treated, the history, and the parameters.
 
-``model.safetensors`` · ``model.json`` (kind, shapes, channels, target) · ``history.csv`` · ``params.yaml`` (resolved).
+``model.safetensors`` · ``model.json`` (:mod:`~pipeline_lib.training.model_card`) · ``preprocessing.safetensors``
+(:mod:`~pipeline_lib.recordings.fitted`) · ``history.csv`` · ``params.yaml`` (resolved).
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from pipeline_lib.common.errors import InputError, bad_value
-from pipeline_lib.training.base import Model, Shapes
-from pipeline_lib.training.models import MODELS, build_model_of
+from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.params import Section, read_params, validated
+from pipeline_lib.encoders.params import EncoderParams
+from pipeline_lib.objectives.params import LossParams
+from pipeline_lib.recordings.fitted import FILE as FITTED
+from pipeline_lib.recordings.fitted import Fitted, load_fitted, save_fitted
+from pipeline_lib.training.base import Model
+from pipeline_lib.training.bravl_params import BravlParams
+from pipeline_lib.training.model_card import CURE, FORMAT, ModelCard, read_card
+from pipeline_lib.training.models import build_model_of
+from pipeline_lib.training.params import TargetParams, TrainParams
 
-FORMAT = 2
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
 PARAMS = "params.yaml"
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model's weights mean.
-
-    Attributes
-    ----------
-    protocol : {"intra", "inter"}
-    subject : str
-        Who was trained on (intra) or left out (inter).
-    trained_on : list of str
-    seed, best_epoch : int
-    shapes : Shapes
-    ch_names : list of str
-    sfreq : float or None
-        Hz; None for responses without a time axis.
-    tmin : float
-        Seconds from onset to the first sample.
-    whitening : str
-    target_view : str or list of str
-    target_views : {"mean", "uncertainty"}
-        What several views were in training, :class:`pipeline_lib.training.params.TargetParams`.
-    target_layer : str or list of str
-    gallery_view : str or list of str
-        The view of the images that are searched; of several the mean.
-    feature_scale : str
-    kind : str
-        A key of :data:`pipeline_lib.training.models.MODELS`.
-    """
-
-    protocol: str
-    subject: str
-    trained_on: list[str]
-    seed: int
-    best_epoch: int
-    shapes: Shapes
-    ch_names: list[str]
-    sfreq: float | None
-    tmin: float
-    whitening: str
-    target_view: str | list[str]
-    target_views: str
-    target_layer: str | list[str]
-    gallery_view: str | list[str]
-    feature_scale: str
-    kind: str = "alignment"
-
-    def training_row(self, subject: str) -> int | None:
-        """The row of a training subject, by which the model knows them; None for anybody else."""
-        return self.trained_on.index(subject) if subject in self.trained_on else None
+SECTIONS: dict[str, type[Section]] = {
+    "target": TargetParams,
+    "encoder": EncoderParams,
+    "loss": LossParams,
+    "train": TrainParams,
+    "bravl": BravlParams,
+}
 
 
 def save_run(
-    folder: Path, model: Model, card: ModelCard, params: dict[str, Any], history: list[dict[str, float]]
+    folder: Path,
+    model: Model,
+    card: ModelCard,
+    params: dict[str, Any],
+    history: list[dict[str, float]],
+    people: Mapping[str, Fitted],
 ) -> None:
-    """Write a run folder; `folder` must not exist."""
+    """Write a run folder; `folder` must not exist; `people` are those of the card's ``trained_on``."""
     folder.mkdir(parents=True)
-    save_file(
-        {name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / "model.safetensors"
-    )
+    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / WEIGHTS)
     (folder / CARD).write_text(json.dumps({"format": FORMAT, **asdict(card)}, indent=1) + "\n", encoding="utf-8")
+    save_fitted(folder, people)
     (folder / PARAMS).write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False, float_format="%.6g", lineterminator="\n")
 
@@ -90,24 +61,64 @@ def save_run(
 def load_run(folder: Path) -> tuple[Model, ModelCard, dict[str, Any]]:
     """Rebuild the model of a run folder, in evaluation mode on the CPU.
 
+    Returns
+    -------
+    model : Model
+    card : ModelCard
+    params : dict
+        The sections ``target``, ``encoder``, ``loss``, ``train`` and ``bravl``, as plain values.
+
     Raises
     ------
     InputError
-        If the folder or one of its files is missing, of another format, or the weights do not fit.
+        If the folder or one of its files is missing, damaged or of another format, or tensors do not fit.
     """
-    for name in (CARD, PARAMS, WEIGHTS):
+    for name in (CARD, PARAMS, WEIGHTS, FITTED):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name}: no such file; run 'dvc repro' to train the model")
-    described = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    params = yaml.safe_load((folder / PARAMS).read_text(encoding="utf-8"))
-    if described.pop("format", None) != FORMAT:
-        raise InputError(f"{folder / CARD}: not a model of format {FORMAT}; train it again with 'dvc repro'")
-    card = ModelCard(**{**described, "shapes": Shapes(**described["shapes"])})
-    if card.kind not in MODELS:
-        raise bad_value("kind", card.kind, MODELS, where=str(folder / CARD), cure="train it again with 'dvc repro'")
-    model = build_model_of(card.kind, params, card.shapes, card.feature_scale)
-    try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder / WEIGHTS}: weights do not fit the model: {error}") from None
+    card = read_card(folder / CARD)
+    params = _params_of(folder / PARAMS)
+    for subject in card.trained_on:
+        load_fitted(folder, subject, n_channels=card.shapes.n_channels)
+    model = _built(card, params, folder / PARAMS)
+    model.load_state_dict(_weights_for(model, folder / WEIGHTS))
     return model.eval(), card, params
+
+
+def _params_of(path: Path) -> dict[str, Any]:
+    try:
+        params = read_params(path)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not valid YAML ({error}); {CURE}") from None
+    for name, schema in SECTIONS.items():
+        validated(params, name, schema, where=str(path))
+    return params
+
+
+def _built(card: ModelCard, params: dict[str, Any], path: Path) -> Model:
+    try:
+        return build_model_of(card.kind, params, card.shapes, card.feature_scale)
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(f"{path}: no model of {card.shapes} can be built: {error}; {CURE}") from None
+
+
+def _weights_for(model: Model, path: Path) -> dict[str, Tensor]:
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); {CURE}") from None
+    wanted = model.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        if problem := _misfit(weights.get(name), wanted.get(name)):
+            raise InputError(f"{path}: weights do not fit the model: tensor {name} {problem}; {CURE}")
+    return weights
+
+
+def _misfit(found: Tensor | None, wanted: Tensor | None) -> str:
+    """What is wrong with a tensor; empty where nothing is."""
+    if found is None or wanted is None:
+        return "is missing" if found is None else "is none of its"
+    if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+        forms = (f"{tensor.dtype} of shape {tuple(tensor.shape)}" for tensor in (found, wanted))
+        return "is {}, expected {}".format(*forms)
+    return "" if torch.isfinite(found).all() else "is not finite"

@@ -22,12 +22,13 @@ def run(study, settings, tmp_path):
     return out
 
 
-def test_a_run_is_four_files(run):
+def test_a_run_is_five_files(run):
     assert sorted(path.name for path in run.iterdir()) == [
         "history.csv",
         "model.json",
         "model.safetensors",
         "params.yaml",
+        "preprocessing.safetensors",
     ]
     assert [path.name for path in run.parent.iterdir()] == ["sub-01-seed0"]
 
@@ -67,7 +68,7 @@ def test_a_missing_file_is_named(run, name):
 def test_another_format_is_refused(run):
     described = json.loads((run / "model.json").read_text())
     (run / "model.json").write_text(json.dumps({**described, "format": 99}))
-    with pytest.raises(InputError, match="not a model of format 2"):
+    with pytest.raises(InputError, match="not a model of format 3"):
         load_run(run)
 
 
