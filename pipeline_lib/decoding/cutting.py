@@ -76,16 +76,17 @@ def cut_trials(
     params = at_any_rate(params, sfreq, opened.file, say)
     if params.filter.low is not None or params.filter.high is not None:
         say(f"{opened.file}: the trials are cut already, so the model's filter ({_edges(params)}) is not applied")
-    first, params = _first_sample(opened, params, say)
+    part, params = _model_epoch(opened, params, say)
     found = found_channels(opened, sensors, say)
     rows = np.array(list(found.rows.values()))
     lows, highs = _ranges(opened, trials, rows)
     mixing = mixing_of(opened, found, lows, highs, sensors, say)
-    n_before = round(-opened.tmin * sfreq) - first
+    n_before = round(-opened.tmin * sfreq) - part.start
 
     def blocks() -> Blocks:
         for start in range(0, len(trials), CUT_BLOCK):
-            block = mixing(opened.read(trials[start : start + CUT_BLOCK], rows)[..., first:].astype(np.float64))
+            read = opened.read(trials[start : start + CUT_BLOCK], rows)[..., part]
+            block = mixing(read.astype(np.float64))
             kept = within_peak_to_peak(block, params.reject_peak_to_peak)
             block = correct_baseline(block[kept], n_before, params.baseline).astype(np.float32)
             block, before = at_rate(block, n_before, sfreq, params, where=str(opened.file))
@@ -120,21 +121,23 @@ def check_inside(onsets: np.ndarray, n_samples: int, sfreq: float, params: Prepr
     outside = onsets[~is_complete(onsets, window, n_samples)]
     if len(outside):
         raise InputError(
-            f"{file}: the recording lasts {lasts:g} s, and {len(outside)} of {len(onsets)} events do not lie in it with "
-            f"the model's window, {span}; the first at {outside[0] / sfreq:g} s; correct the events, or leave them out"
+            f"{file}: the recording lasts {lasts:g} s, and {len(outside)} of {len(onsets)} events do not lie in it "
+            f"with the model's window, {span}; the first at {outside[0] / sfreq:g} s; correct or remove them"
         )
 
 
-def _first_sample(opened: CutTrials, params: PreprocessParams, say: Say) -> tuple[int, PreprocessParams]:
-    """The sample of a trial at which the model's epoch starts, and settings without a baseline if that is not there."""
-    wanted = round((params.tmin - opened.tmin) * opened.header.sfreq)
-    if wanted >= 0 or params.baseline == "none":
-        return max(wanted, 0), params
+def _model_epoch(opened: CutTrials, params: PreprocessParams, say: Say) -> tuple[slice, PreprocessParams]:
+    """The samples of a trial that are the model's epoch, and settings without a baseline where that is not there."""
+    before = round(-opened.tmin * opened.header.sfreq)
+    window = window_of(params.tmin, params.tmax, opened.header.sfreq)
+    part = slice(max(0, before + window.first), max(0, before + window.last + 1))
+    if before + window.first >= 0 or params.baseline == "none":
+        return part, params
     say(
-        f"{opened.file}: the trials start at {opened.tmin:g} s, after the model's baseline does ({params.tmin:g} s); "
+        f"{opened.file}: the trials start at {opened.tmin:g} s, later than the model's baseline ({params.tmin:g} s); "
         "their own baseline is kept"
     )
-    return 0, params.model_copy(update={"baseline": "none"})
+    return part, params.model_copy(update={"baseline": "none"})
 
 
 def _ranges(opened: CutTrials, trials: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

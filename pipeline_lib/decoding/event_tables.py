@@ -71,7 +71,9 @@ def _read(file: Path) -> pd.DataFrame:
 def _image_column(table: pd.DataFrame, wanted: str | None, file: Path) -> str | None:
     if wanted is not None and wanted not in table:
         hint = did_you_mean(wanted, table.columns)
-        raise InputError(f"{file}: has no column {wanted!r}, but: {listed(table.columns, most=20)}; {hint}".rstrip("; "))
+        raise InputError(
+            f"{file}: has no column {wanted!r}, but: {listed(table.columns, most=20)}; {hint}".rstrip("; ")
+        )
     return wanted or next((name for name in IMAGE_COLUMNS if name in table), None)
 
 

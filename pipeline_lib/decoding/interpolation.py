@@ -41,7 +41,7 @@ def interpolation_weights(
     wanted : sequence of str
         Names of the channels to be made.
     rows : mapping of str to int
-        The recording's row of each of the model's channels that is there: those in `wanted` may be, if they are useless.
+        The recording's row of each of the model's channels that is there; useless ones are in `wanted` too.
     kind : {"eeg", "meg"}
     info : mne.Info or None
         Of the recording's channels.

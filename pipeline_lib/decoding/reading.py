@@ -86,9 +86,7 @@ def found_channels(opened: Opened, sensors: Sensors, say: Say) -> Found:
     return found
 
 
-def mixing_of(
-    opened: Opened, found: Found, lows: np.ndarray, highs: np.ndarray, sensors: Sensors, say: Say
-) -> Mixing:
+def mixing_of(opened: Opened, found: Found, lows: np.ndarray, highs: np.ndarray, sensors: Sensors, say: Say) -> Mixing:
     """How to make the model's channels of the found ones.
 
     Parameters
@@ -131,9 +129,7 @@ def _interpolating(opened: Opened, found: Found, wanted: Sequence[str], sensors:
     used = [number for number, name in enumerate(names) if name not in set(wanted)]
     kinds = kinds_of([opened.header.ch_types[row] for row in found.rows.values()])
     kind = "meg" if kinds == {"meg"} else "eeg"
-    made = interpolation_weights(
-        wanted, found.rows, kind, info=opened.info, montage=sensors.montage, file=opened.file
-    )
+    made = interpolation_weights(wanted, found.rows, kind, info=opened.info, montage=sensors.montage, file=opened.file)
     weights = np.zeros((len(sensors.ch_names), len(used)))
     position = {name: row for row, name in enumerate(sensors.ch_names)}
     weights[[position[names[number]] for number in used], np.arange(len(used))] = 1

@@ -60,10 +60,12 @@ def shown_images(
     trials = shown.notna()
     if not trials.any():
         raise InputError(
-            f"{file}: no event stands for an image of the stimulus table ({_counted(words)}); its codes of split {split} "
-            f"are {_span(table, split)}; give the right --stimuli, --split or --events"
+            f"{file}: no event stands for an image of the stimulus table ({_counted(words)}); its codes of split "
+            f"{split} are {_span(table, split)}; give the right --stimuli, --split or --events"
         )
-    left_out = "" if trials.all() else f"{int((~trials).sum())} events that stand for no image: {_counted(words[~trials])}"
+    left_out = (
+        "" if trials.all() else f"{int((~trials).sum())} events that stand for no image: {_counted(words[~trials])}"
+    )
     frame = pd.DataFrame({"onset": events["onset"], "shown": shown})[trials]
     return frame.reset_index(drop=True), left_out
 
