@@ -97,9 +97,12 @@ def decode(
         threads=threads,
     )
     notes: list[str] = []
-    decoded = decode_recordings(request, notes.append)
-    for note in notes:
-        print(f"trialign: {note}", file=sys.stderr)
+
+    def say(line: str) -> None:
+        notes.append(line)
+        print(f"trialign: {line}", file=sys.stderr)
+
+    decoded = decode_recordings(request, say)
     write_ranking(out / TABLE, decoded.ranked)
     settings = where_found(decoded, request)
     write_contact_sheet(out / SHEET, decoded.ranked, decoded.gallery.files, settings, notes, most=sheet)

@@ -66,7 +66,7 @@ def _of_channels(raw: "mne.io.BaseRaw", file: Path, stim_channel: str | None) ->
 
 
 def _codes(raw: "mne.io.BaseRaw", name: str, file: Path) -> pd.DataFrame:
-    stim = raw.get_data(picks=[name])[0]
+    stim = raw.get_data(picks=[raw.ch_names.index(name)])[0]
     if file.suffix.lower() == ".bdf":
         stim = (np.round(stim).astype(np.int64) & BDF_BITS).astype(np.float64)
     onsets, codes = events_from_stim(stim, where=f"{file}, channel {name}").T

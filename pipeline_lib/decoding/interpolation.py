@@ -96,11 +96,12 @@ def _own_positions(names: Sequence[str], rows: Mapping[str, int], info: "mne.Inf
 def _standard_positions(names: Sequence[str], montage: str, file: Path) -> "mne.Info":
     import mne
 
-    known = mne.channels.get_builtin_montages()
-    if montage not in known:
+    try:
+        cap = mne.channels.make_standard_montage(montage)
+    except ValueError:
+        known = mne.channels.get_builtin_montages()
         hint = did_you_mean(montage, known) or f"known: {listed(known, most=30)}"
-        raise InputError(f"--montage is {montage!r}, which is no standard cap of MNE; {hint}")
-    cap = mne.channels.make_standard_montage(montage)
+        raise InputError(f"--montage is {montage!r}, which is no standard cap of MNE; {hint}") from None
     placed = {name.lower() for name in cap.ch_names}
     if unplaced := [name for name in names if name.lower() not in placed]:
         raise InputError(

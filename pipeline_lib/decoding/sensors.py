@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline_lib.common.errors import InputError, did_you_mean, listed
+from pipeline_lib.common.errors import InputError, listed
 from pipeline_lib.recordings.channels import MEG_TYPES
 from pipeline_lib.recordings.recording import Header
 
@@ -80,9 +80,10 @@ def missing_line(found: Found, header: Header, *, most: int) -> str:
     if len(found.missing) > most:
         cure = f"at most {most} could be interpolated"
     else:
-        cure = "rename the recording's, or have them interpolated with --interpolate"
-    hint = did_you_mean(found.missing[0], header.ch_names)
-    return said + f"{listed(found.missing, most=10)}; {f'{found.missing[0]}: {hint} ' if hint else ''}{cure}"
+        cure = "rename these, or have the missing ones interpolated with --interpolate"
+    used = set(found.rows.values())
+    others = [name for row, name in enumerate(header.ch_names) if row not in used]
+    return f"{said}{listed(found.missing, most=10)}; not the model's are: {listed(others) or 'none'}; {cure}"
 
 
 def kinds_of(ch_types: Sequence[str]) -> set[str]:
