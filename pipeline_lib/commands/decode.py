@@ -3,11 +3,14 @@
 trialign decode --model data/runs/intra/sub-01-seed0 --recording new/raw_eeg_test.npy --gallery photos --events new.csv
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pipeline_lib.common.errors import InputError
 
 SHEET = "contact_sheet.html"
 TABLE = "ranking.csv"
@@ -96,6 +99,7 @@ def decode(
         device=device,
         threads=threads,
     )
+    check_folder(out)
     notes: list[str] = []
 
     def say(line: str) -> None:
@@ -108,3 +112,15 @@ def decode(
     write_contact_sheet(out / SHEET, decoded.ranked, decoded.gallery.files, settings, notes, most=sheet)
     queries, size = len(decoded.ranked.queries), len(decoded.ranked.image_ids)
     typer.echo(f"decode: {queries} queries, gallery of {size} images: {decoded.ranked.summary()} -> {out}")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a place for results that is no folder, or cannot be written to, before anything is computed.
+
+    Raises
+    ------
+    InputError
+    """
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(f"--out {out}: {nearest} is no folder that can be written to; choose another")

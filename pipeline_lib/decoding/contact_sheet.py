@@ -24,7 +24,8 @@ h1 {{ font-size: 1.4em }}
 table.settings td {{ padding: 0 1em 0 0; vertical-align: top }}
 section {{ display: flex; flex-wrap: wrap; gap: .6em; border-top: 1px solid #ccc; padding: .6em 0 }}
 figure {{ margin: 0; width: {SIDE + 8}px; overflow-wrap: anywhere; font-size: 11px }}
-.t {{ width: {SIDE}px; height: {SIDE}px; border: 4px solid transparent; background-size: {SIDE}px {SIDE}px }}
+.t {{ width: {SIDE}px; height: {SIDE}px; border: 4px solid transparent;
+      background: no-repeat padding-box; background-size: {SIDE}px {SIDE}px }}
 .none {{ background: #eee; text-align: center; line-height: {SIDE}px; color: #666 }}
 .shown {{ border-right: 1px solid #ccc; padding-right: .6em }}
 .hit .t {{ border-color: #1a7f37 }}
@@ -102,7 +103,7 @@ def _thumbnail(file: Path) -> str:
 
 def _query(ranked: Ranked, row: int) -> str:
     query = ranked.queries.iloc[row]
-    about = [f"<b>{query['trial']}</b>", escape(Path(query["recording"]).name)]
+    about = [f"<b>{query['trial']}</b>", *filter(None, [escape(Path(query["recording"]).name)])]
     if query["session"]:
         about.append(f"session {query['session']}")
     if np.isfinite(query["onset"]):

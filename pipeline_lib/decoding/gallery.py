@@ -77,6 +77,8 @@ def read_gallery(place: Path, table: StimulusTable | None, split: Split, images:
 def _table_of_folder(place: Path) -> StimulusTable:
     found = sorted(path.relative_to(place) for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
     files = [file.as_posix() for file in found if not any(part.startswith(".") for part in file.parts)]
+    if unnamed := next((file for file in files if not _is_text(file)), None):
+        raise InputError(f"{place}: the name of {unnamed!r} is not UTF-8; rename the file")
     ids = pd.Series([image_id_of(file) for file in files], dtype=object)
     doubled = ids.duplicated(keep=False)  # a.jpg and a.png
     rows = {
@@ -87,6 +89,13 @@ def _table_of_folder(place: Path) -> StimulusTable:
         "event_code": NO_EVENT,
     }
     return StimulusTable(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_files(gallery: Gallery, place: Path) -> None:

@@ -22,9 +22,9 @@ class Ranked:
     Attributes
     ----------
     queries : DataFrame
-        A row for each trial, or for each image whose trials were averaged: ``trial`` (from 1), ``recording``,
-        ``session`` and ``onset`` (of the first trial where several were averaged), ``trials`` (how many), ``shown``
-        (empty where unknown), ``item`` (its row in the gallery, -1 for none) and ``rank`` (0 for none).
+        A row for each trial, or for each image whose trials were averaged: ``trial`` (from 1), ``recording`` (empty),
+        ``session`` (0) and ``onset`` (NaN: where it is not known or not the same for all that were averaged),
+        ``trials`` (how many), ``shown`` (empty where unknown), ``item`` (its row in the gallery, -1 for none) and ``rank`` (0 for none).
     found : ndarray of int, shape (n_queries, n_top)
         Rows of the gallery.
     similarity : ndarray of float64, shape (n_queries, n_top)
@@ -61,7 +61,7 @@ def averaged(epochs: np.ndarray, trials: pd.DataFrame) -> tuple[np.ndarray, pd.D
     -------
     epochs : ndarray of float32, shape (n_images, n_channels, n_times)
     queries : DataFrame
-        The first trial of each image, in order, ``trials`` being how many there are.
+        A row for each image, in the order of their first trials; :attr:`Ranked.queries` says what it holds.
 
     Raises
     ------
@@ -75,6 +75,9 @@ def averaged(epochs: np.ndarray, trials: pd.DataFrame) -> tuple[np.ndarray, pd.D
     rows = [np.flatnonzero(shown == name) for name in names]
     means = np.stack([epochs[of_image].mean(axis=0, dtype=np.float64).astype(np.float32) for of_image in rows])
     queries = trials.iloc[[of_image[0] for of_image in rows]].assign(trials=[len(of_image) for of_image in rows])
+    for name, unclear in {"recording": "", "session": 0, "onset": np.nan}.items():
+        column = trials[name].to_numpy()
+        queries[name] = [column[of_image[0]] if len(set(column[of_image])) == 1 else unclear for of_image in rows]
     return means, queries.reset_index(drop=True)
 
 

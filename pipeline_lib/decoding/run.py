@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,11 +126,11 @@ def where_found(decoded: Decoded, request: Request) -> dict[str, str]:
     """What a reader of the contact sheet has to know about its making."""
     card, ranked = decoded.card, decoded.ranked
     people = ", ".join(card.trained_on)
-    files = ", ".join(Path(file).name for file in dict.fromkeys(ranked.queries["recording"]))
+    files = ", ".join(map(str, request.recordings))
     kind = "means of the trials of an image" if request.average == "image" else "single trials"
     return {
         "model": f"{request.model} ({card.kind}, trained on {people}, seed {card.seed})",
-        "recordings": f"{len(request.recordings)}: {files}",
+        "recordings": files,
         "gallery": f"{len(ranked.image_ids)} images, {request.gallery}",
         "queries": f"{len(ranked.queries)}, {kind}",
         "whitening": request.whitening,

@@ -80,10 +80,11 @@ def missing_line(found: Found, header: Header, *, most: int) -> str:
     if len(found.missing) > most:
         cure = f"at most {most} could be interpolated"
     else:
-        cure = "rename these, or have the missing ones interpolated with --interpolate"
+        cure = "have them interpolated with --interpolate"
     used = set(found.rows.values())
     others = [name for row, name in enumerate(header.ch_names) if row not in used]
-    return f"{said}{listed(found.missing, most=10)}; not the model's are: {listed(others) or 'none'}; {cure}"
+    cure = f"rename them, if they are among {listed(others)}, or {cure}" if others else cure
+    return f"{said}{listed(found.missing, most=10)}; {cure}"
 
 
 def kinds_of(ch_types: Sequence[str]) -> set[str]:

@@ -33,7 +33,8 @@ def session_of(file: Path, people: Mapping[str, Fitted], number: int | None, *, 
         If `number` is none of the model's sessions although it must be, or it is unclear whose.
     """
     if number is None:
-        return next(_by_name(file, people), ("", 0))
+        found = set(_by_name(file, people))
+        return found.pop() if len(found) == 1 else ("", 0)  # a file of several sessions is none of them
     if not fitted:
         return "", number
     if len(people) > 1:

@@ -82,6 +82,8 @@ def read_parts(
     parts = []
     for number, file in enumerate(request.recordings):
         if file.name.endswith(ENDING):
+            if request.events or request.sessions:
+                raise InputError(f"{file}: an epochs store knows events and sessions itself; leave out those options")
             part = stored_part(file, trained.card, request.split)
         else:
             events = request.events[number] if request.events else None
