@@ -23,8 +23,9 @@ class Ranked:
     ----------
     queries : DataFrame
         A row for each trial, or for each image whose trials were averaged: ``trial`` (from 1), ``recording`` (empty),
-        ``session`` (0) and ``onset`` (NaN: where it is not known or not the same for all that were averaged),
-        ``trials`` (how many), ``shown`` (empty where unknown), ``item`` (its row in the gallery, -1 for none) and ``rank`` (0 for none).
+        ``session`` (0) and ``onset`` (NaN: where it is not known, or not the same for all that were averaged),
+        ``trials`` (how many), ``shown`` (empty where unknown), ``item`` (its row in the gallery, -1 for none) and
+        ``rank`` (0 for none).
     found : ndarray of int, shape (n_queries, n_top)
         Rows of the gallery.
     similarity : ndarray of float64, shape (n_queries, n_top)

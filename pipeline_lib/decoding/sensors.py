@@ -55,7 +55,7 @@ def find_channels(ch_names: Sequence[str], ch_types: Sequence[str], header: Head
     InputError
         If the recording is of another kind of sensor, two channels have the same name, or none is the model's.
     """
-    _check_kind(ch_types, header, file)
+    check_kind(ch_types, header, file)
     doubled = [name for name, count in Counter(header.ch_names).items() if count > 1 and name in set(ch_names)]
     if doubled:
         raise InputError(f"{file}: channel names stand there more than once: {listed(doubled)}; rename the others")
@@ -93,7 +93,8 @@ def kinds_of(ch_types: Sequence[str]) -> set[str]:
     return {kind for kind in found if kind in KINDS}
 
 
-def _check_kind(ch_types: Sequence[str], header: Header, file: Path) -> None:
+def check_kind(ch_types: Sequence[str], header: Header, file: Path) -> None:
+    """Refuse a recording of another kind of sensor than the model's; parameters as :func:`find_channels` has them."""
     wanted, there = kinds_of(ch_types), kinds_of(header.ch_types)
     if wanted and there and not wanted & there:
         model, recording = (" and ".join(KINDS[kind] for kind in sorted(kinds)) for kinds in (wanted, there))

@@ -22,7 +22,7 @@ def shown_images(
     Parameters
     ----------
     events : DataFrame
-        Columns ``onset`` and ``word``.
+        Columns ``onset`` and ``word``; trials of which the word is empty showed something unknown.
     table : StimulusTable or None
         What codes and names stand for. Events that it does not know are no trials. None: codes say nothing, and names
         are looked for in the gallery.
@@ -54,7 +54,7 @@ def shown_images(
         shown = pd.Series("", events.index) if table is None else words.map(_by_code(table, split))
     else:
         known = gallery if table is None else table.frame["image_id"].tolist()
-        shown = words.map(_by_name(words.tolist(), known, file))
+        shown = words.map({"": "", **_by_name([word for word in words if word], known, file)})
         if table is None and (named or shown.isna().all()):
             shown = shown.fillna(words if named else "")
     trials = shown.notna()
@@ -63,9 +63,7 @@ def shown_images(
             f"{file}: no event stands for an image of the stimulus table ({_counted(words)}); its codes of split "
             f"{split} are {_span(table, split)}; give the right --stimuli, --split or --events"
         )
-    left_out = (
-        "" if trials.all() else f"{int((~trials).sum())} events that stand for no image: {_counted(words[~trials])}"
-    )
+    left_out = "" if trials.all() else f"events that stand for no image: {_counted(words[~trials])}"
     frame = pd.DataFrame({"onset": events["onset"], "shown": shown})[trials]
     return frame.reset_index(drop=True), left_out
 

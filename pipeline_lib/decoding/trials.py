@@ -17,6 +17,7 @@ from pipeline_lib.decoding.opening import open_recording
 from pipeline_lib.decoding.parts import Part, trial_frame
 from pipeline_lib.decoding.reading import Sensors
 from pipeline_lib.decoding.request import Request
+from pipeline_lib.decoding.sensors import check_kind
 from pipeline_lib.decoding.sessions import session_of
 from pipeline_lib.decoding.shown import Say, shown_images
 from pipeline_lib.decoding.stored import ENDING, stored_part
@@ -109,6 +110,7 @@ def _part(
             f"{file}: the model's trials have no time axis, so it can only decode an epochs store ({ENDING})"
         )
     opened = open_recording(file, stim_channel=request.stim_channel, image_column=request.image_column)
+    check_kind(card.ch_types, opened.header, file)
     if card.preprocessing.get("layout") in CUT_LAYOUTS:
         say(
             f"{file}: the model was trained on trials that others had cut (layout {card.preprocessing['layout']}); "
