@@ -18,7 +18,6 @@ from pipeline_lib.features.computing import Job, encode_batch
 from pipeline_lib.features.load import check_fit, load_model
 from pipeline_lib.features.models import ImageTextModel
 from pipeline_lib.features.params import STORED
-from pipeline_lib.features.record import SUPPLIED
 from pipeline_lib.features.shown import ShownImages
 from pipeline_lib.stimuli.extraction import write_views
 from pipeline_lib.stimuli.made_views import MADE_VIEWS
@@ -68,31 +67,6 @@ def gallery_features(
         shown = ShownImages(model, views, gallery.table, images=gallery.root, store=store, params=made_views)
         _write_bank(bank, model, shown, layers, str(card.features["dtype"] or "float32"))
         return _read_bank(bank, card, gallery.image_ids)
-
-
-def features_folder(card: ModelCard, given: Path | None) -> Path:
-    """The folder of the features' model: as the user says, or where it lay in training.
-
-    Raises
-    ------
-    InputError
-        If no model made the features, or its folder is not there.
-    """
-    role, models = card.features["model"], card.features["models"]
-    if card.features["architecture"] == SUPPLIED:
-        raise InputError(
-            f"the model was trained on features that were supplied ready-made ({role}), so no other image can be "
-            "encoded; train it on features of a model (features.model) to decode with a gallery"
-        )
-    if given is None and not (role and models):
-        raise InputError("the model does not say which model made its features; name its folder with --features-model")
-    folder = given or Path(models) / role
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: no such folder; it must hold the model that made the features ({role}): name its folder with "
-            "--features-model"
-        )
-    return folder
 
 
 def _listed(names: str | Sequence[str]) -> list[str]:

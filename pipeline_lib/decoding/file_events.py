@@ -78,6 +78,8 @@ def _of_annotations(raw: "mne.io.BaseRaw") -> pd.DataFrame:
     marks = raw.annotations
     shown = [i for i, text in enumerate(marks.description) if not NO_EVENTS.match(text)]
     onsets = raw.time_as_index(marks.onset[shown], use_rounding=True, origin=marks.orig_time)
+    if marks.orig_time is None:  # then MNE counts from where acquisition began, which may be before the file does
+        onsets = onsets - raw.first_samp
     words = [str(marks.description[i]).strip() for i in shown]
     codes = [CODE.fullmatch(word) for word in words]
     named = not all(codes)

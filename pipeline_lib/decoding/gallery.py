@@ -8,7 +8,9 @@ import pandas as pd
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.common.stimulus_table import COLUMNS, NO_EVENT, Split, StimulusTable
+from pipeline_lib.features.record import SUPPLIED
 from pipeline_lib.stimuli.naming import SUFFIXES, image_id_of
+from pipeline_lib.training.model_card import ModelCard
 
 LEAST_IMAGES = 2
 
@@ -72,6 +74,31 @@ def read_gallery(place: Path, table: StimulusTable | None, split: Split, images:
             f"{place}: {said}; a ranking needs at least {LEAST_IMAGES}; add images that may have been seen"
         )
     return gallery
+
+
+def features_folder(card: ModelCard, given: Path | None) -> Path:
+    """The folder of the features' model: as the user says, or where it lay in training.
+
+    Raises
+    ------
+    InputError
+        If no model made the features, or its folder is not there.
+    """
+    role, models = card.features["model"], card.features["models"]
+    if card.features["architecture"] == SUPPLIED:
+        raise InputError(
+            f"the model was trained on features that were supplied ready-made ({role}), so no other image can be "
+            "encoded; train it on features of a model (features.model) to decode with a gallery"
+        )
+    if given is None and not (role and models):
+        raise InputError("the model does not say which model made its features; name its folder with --features-model")
+    folder = given or Path(models) / role
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder; it must hold the model that made the features ({role}): name its folder with "
+            "--features-model"
+        )
+    return folder
 
 
 def _table_of_folder(place: Path) -> StimulusTable:

@@ -10,8 +10,7 @@ import torch
 
 from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.stimulus_table import StimulusTable, read_stimulus_table
-from pipeline_lib.decoding.encoding import features_folder, gallery_features
-from pipeline_lib.decoding.gallery import Gallery, read_gallery
+from pipeline_lib.decoding.gallery import Gallery, features_folder, read_gallery
 from pipeline_lib.decoding.noise import treat
 from pipeline_lib.decoding.parts import Part
 from pipeline_lib.decoding.ranking import Ranked, averaged, rank
@@ -70,6 +69,8 @@ def decode_recordings(request: Request, say: Say) -> Decoded:
     epochs, queries = _queries(parts, request, say)
     items = gallery_items(queries["shown"].tolist(), gallery.image_ids, where=str(request.gallery))
     _say_unknown(queries, items, say)
+    from pipeline_lib.decoding.encoding import gallery_features  # takes seconds, and bad input is found by now
+
     features = gallery_features(gallery, card, folder, device=request.device, threads=request.threads)
     images, brain = _embedded(model, features, epochs, None if subject is None else card.training_row(subject))
     targets = Targets(images, gallery.table.frame["concept"].tolist())
