@@ -122,7 +122,8 @@ def check_inside(onsets: np.ndarray, n_samples: int, sfreq: float, params: Prepr
     if len(outside):
         raise InputError(
             f"{file}: the recording lasts {lasts:g} s, and {len(outside)} of {len(onsets)} events do not lie in it "
-            f"with the model's window, {span}; the first at {outside[0] / sfreq:g} s; correct or remove them"
+            f"with the model's window, {span}; the first at {outside[0] / sfreq:g} s; "
+            "correct or remove them; onsets count seconds"
         )
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 USUAL = ("sti101", "sti014", "status", "uppt001")  # the sum of all trigger lines, as the makers call it
 BDF_BITS = 0xFFFF  # the bits above tell how the amplifier fares
 NO_EVENTS = re.compile(r"(bad|edge|boundary|new segment|comment|response)", re.IGNORECASE)
-CODE = re.compile(r"(?:stimulus/|event/|trigger/)?\s*s?\s*(\d{1,15})", re.IGNORECASE)
+STIMULUS = re.compile(r"stimulus/\s*s?\s*(\d{1,15})", re.IGNORECASE)  # as BrainVision writes codes
+CODE = re.compile(r"s?\s*(\d{1,15})", re.IGNORECASE)
 CURE = "give them with --events"
 
 
@@ -74,16 +75,16 @@ def _codes(raw: "mne.io.BaseRaw", name: str, file: Path) -> pd.DataFrame:
 
 
 def _of_annotations(raw: "mne.io.BaseRaw") -> pd.DataFrame:
-    """By onset; all of them codes, or all of them words."""
+    """The stimuli where BrainVision's codes tell them; else all marks, as codes if all of them are, or as words."""
     marks = raw.annotations
-    shown = [i for i, text in enumerate(marks.description) if not NO_EVENTS.match(text)]
+    texts = [str(text).strip() for text in marks.description]
+    coded = [i for i, text in enumerate(texts) if STIMULUS.fullmatch(text)]
+    shown = coded or [i for i, text in enumerate(texts) if not NO_EVENTS.match(text)]
     onsets = raw.time_as_index(marks.onset[shown], use_rounding=True, origin=marks.orig_time)
     if marks.orig_time is None:  # then MNE counts from where acquisition began, which may be before the file does
         onsets = onsets - raw.first_samp
-    words = [str(marks.description[i]).strip() for i in shown]
-    codes = [CODE.fullmatch(word) for word in words]
-    named = not all(codes)
-    return _frame(onsets, words if named else [int(match[1]) for match in codes if match])
+    codes = [(STIMULUS if coded else CODE).fullmatch(texts[i]) for i in shown]
+    return _frame(onsets, [int(match[1]) for match in codes if match] if all(codes) else [texts[i] for i in shown])
 
 
 def _frame(onsets: object, words: object) -> pd.DataFrame:

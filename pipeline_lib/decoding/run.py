@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,7 +116,9 @@ def _say_unknown(queries: pd.DataFrame, items: np.ndarray, say: Say) -> None:
 
 
 @torch.no_grad()
-def _embedded(model: Model, features: np.ndarray, epochs: np.ndarray, known: int | None) -> tuple[np.ndarray, Any]:
+def _embedded(
+    model: Model, features: np.ndarray, epochs: np.ndarray, known: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings of gallery and queries, as `evaluate` makes them."""
     images = model.embed_image(torch.from_numpy(features), None if known is None else torch.tensor(known))
     return images.numpy(), embed_queries(model, epochs, known)

@@ -66,6 +66,21 @@ def test_annotations_where_no_trigger_tells(first):
     assert events(raw) == [(10, 1), (30, 12)]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["7", "S 8"], [7, 8]),
+        (["7", "cat"], ["7", "cat"]),
+        (["Stimulus/S  7", "Event/254 12"], [7]),
+        (["Stimulus/cat", "Stimulus/dog"], ["Stimulus/cat", "Stimulus/dog"]),
+    ],
+)
+def test_annotations_are_codes_or_words(words, expected):
+    raw = recording()
+    raw.set_annotations(mne.Annotations([0.1, 0.2], 0.0, words))
+    assert [word for _, word in events(raw)] == expected
+
+
 def test_annotations_that_are_words():
     raw = recording()
     raw.set_annotations(mne.Annotations([0.3, 0.1], 0.0, ["7", "cat_01.jpg"]))

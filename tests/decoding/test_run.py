@@ -11,6 +11,8 @@ import pytest
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.decoding.run import decode_recordings, where_found
 from pipeline_lib.retrieval.metrics import rank_queries
+from pipeline_lib.training.run import RunInputs, train_run
+from pipeline_lib.training.settings import load_settings
 from tests.decoding.small_study import CHANNELS, N_TEST
 from tests.decoding.written import events_of, meg_raw, raw_of, save_raw, write_array
 
@@ -199,6 +201,32 @@ def test_whitening_by_the_recording_itself_and_none(study, said, whole):
     assert said[-1] == "the model's trials were whitened, these are not (--whitening none)"
     same = similarity_of(whole)
     assert np.corrcoef(similarity_of(own), same)[0, 1] > 0.5 > np.corrcoef(similarity_of(none), same)[0, 1]
+
+
+@pytest.fixture(scope="module")
+def of_two(study, tmp_path_factory):
+    """A model trained on two people; the second has the recordings of the first."""
+    folder = tmp_path_factory.mktemp("two")
+    stores = {"sub-01": study.store, "sub-02": study.store}
+    inputs = RunInputs("inter", "sub-09", stores, study.bank, study.stimuli)
+    settings = load_settings(study.folder / "params.yaml")
+    train_run(inputs, settings, n_epochs=3, seed=0, out=folder / "model")
+    return folder / "model"
+
+
+def test_a_stranger_to_a_model_of_several_people(study, said, of_two):
+    found = decoded(study, said, model=of_two, recordings=[study.recording(1)])
+    assert said[0].startswith("recordings of nobody among the 2 people the model was trained on")
+    assert found.ranked.queries["session"].unique().tolist() == [1]  # by the name of the file
+    with pytest.raises(InputError, match="--subject is 'sub-03', allowed: sub-01, sub-02, unknown"):
+        decoded(study, said, model=of_two, subject="sub-03")
+
+
+def test_one_of_the_people_of_a_model(study, said, of_two):
+    found = decoded(study, said, model=of_two, subject="sub-02", sessions=[1, 2])
+    same = decoded(study, said, model=of_two, subject="sub-01")
+    assert not [line for line in said if "nobody" in line]
+    assert_agree(found, same, most=0)
 
 
 def test_images_that_are_unknown_have_no_rank(study, said, tmp_path):
