@@ -18,6 +18,7 @@ COMMANDS = {
     "features": "What a feature file holds: datasets, shapes, types, and how they were made.",
     "fetch": "Download a public study into the layout that study.layout expects, or list the studies.",
     "inspect": "What a study holds, and every defect, from tables and headers alone.",
+    "model": "What a trained model is: data, preprocessing, target, training, validation.",
     "preset": "List presets, or print one as options for 'dvc exp run'.",
     "results": "Print the retrieval table of the last run.",
     "score": "All retrieval metrics of two files of embeddings, row i matching row i.",

@@ -95,7 +95,7 @@ def load_fitted(folder: Path, subject: str, *, n_channels: int | None = None) ->
             names = opened.keys()
             names = [name for name in names if name.split("/")[1:2] == [subject]]
             tensors = {name: opened.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError) as error:  # numpy has not all of its types
         raise InputError(f"{path}: not a whole safetensors file ({error}); {CURE}") from None
     _check_forms(tensors, n_channels, path)
     matrices = {int(name.split("/")[2]): tensors[name] for name in names if name.startswith("whitening/")}
@@ -117,7 +117,7 @@ def _sessions_of(metadata: Mapping[str, str], subject: str, path: Path) -> dict[
 def _check_forms(tensors: Mapping[str, np.ndarray], n_channels: int | None, path: Path) -> None:
     for name, array in tensors.items():
         kind, *parts = name.split("/")
-        size = n_channels or len(array)
+        size = n_channels or (len(array) if array.ndim else 0)
         wanted = {"whitening": (size, size), "mean": (size,), "scale": (size,)}.get(kind)
         if array.dtype != np.float64 or array.shape != wanted or not np.isfinite(array).all():
             raise InputError(

@@ -228,9 +228,8 @@ def _check_alike(stores: Sequence[EpochsStore], paths: Sequence[Path]) -> None:
                 f"{first.sfreq} Hz; preprocess both with the same parameters"
             )
         if settings_of(store) != settings_of(first):
-            raise InputError(
-                f"{path}: preprocessed otherwise than {paths[0]}; preprocess both with the same parameters"
-            )
+            cure = "preprocess both with the same parameters"
+            raise InputError(f"{path}: study or preprocess parameters differ from those of {paths[0]}; {cure}")
 
 
 def settings_of(store: EpochsStore) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -50,7 +50,7 @@ class ModelCard:
     target_layer : str or list of str
     gallery_view : str or list of str
         The view of the images that are searched; of several the mean.
-    feature_scale : str
+    feature_scale : {"none", "unit", "zscore"}
     versions : dict of str to str
         Of trialign, torch, numpy and python.
     metrics : dict of str to float
@@ -59,7 +59,7 @@ class ModelCard:
         A key of :data:`pipeline_lib.training.models.MODELS`.
     """
 
-    protocol: str
+    protocol: Literal["intra", "inter"]
     subject: str
     trained_on: list[str]
     seed: int
@@ -73,10 +73,10 @@ class ModelCard:
     preprocessing: dict[str, Any]
     features: dict[str, Any]
     target_view: str | list[str]
-    target_views: str
+    target_views: Literal["mean", "uncertainty"]
     target_layer: str | list[str]
     gallery_view: str | list[str]
-    feature_scale: str
+    feature_scale: Literal["none", "unit", "zscore"]
     versions: dict[str, str]
     metrics: dict[str, int | float]
     kind: str = "alignment"

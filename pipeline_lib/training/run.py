@@ -168,7 +168,10 @@ def _card(
     inputs: RunInputs, settings: Settings, data: TrainingSet, seed: int, fit: Fit, metrics: dict[str, float]
 ) -> ModelCard:
     store = data.first
-    files = {name: dict(fitted.sessions) for name, fitted in zip(inputs.stores, data.fitted, strict=True)}
+    files = {
+        name: {str(number): files for number, files in fitted.sessions.items()}
+        for name, fitted in zip(inputs.stores, data.fitted, strict=True)
+    }
     return ModelCard(
         protocol=inputs.protocol,
         subject=inputs.subject,

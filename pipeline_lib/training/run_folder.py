@@ -73,16 +73,21 @@ def load_run(folder: Path) -> tuple[Model, ModelCard, dict[str, Any]]:
     InputError
         If the folder or one of its files is missing, damaged or of another format, or tensors do not fit.
     """
-    for name in (CARD, PARAMS, WEIGHTS, FITTED):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: no such file; run 'dvc repro' to train the model")
+    _check_there(folder / CARD)
     card = read_card(folder / CARD)
+    for name in (PARAMS, WEIGHTS, FITTED):
+        _check_there(folder / name)
     params = _params_of(folder / PARAMS)
     for subject in card.trained_on:
         load_fitted(folder, subject, n_channels=card.shapes.n_channels)
     model = _built(card, params, folder / PARAMS)
     model.load_state_dict(_weights_for(model, folder / WEIGHTS))
     return model.eval(), card, params
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run 'dvc repro' to train the model")
 
 
 def _params_of(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.recordings.whitening import scale_channels, whiten
 from tests.recordings.tiny_study import preprocessed, raw_file, save_session, study_params
 
 ALL = {"train": None, "test": None}
@@ -273,3 +274,32 @@ def test_arrays_keep_at_most_max_repeats_too(arrays_study, table, settings):
     responses = np.random.default_rng(0).standard_normal((32, 4))
     data = trials_of(arrays_study(responses), settings(whitening__enabled=False), "sub-01", table)
     assert pd.Series(data.image_ids).value_counts().to_dict() == {"train/1": 2, "train/2": 2, "test/1": 8, "test/2": 8}
+
+
+def test_what_was_fitted_turns_plain_trials_into_the_stored_ones(study, table, settings):
+    plain = trials_of(study, settings(whitening__enabled=False), "sub-01", table)
+    data = trials_of(study, settings(standardize="train"), "sub-01", table)
+    epochs, fitted = plain.epochs.copy(), data.fitted
+    assert list(fitted.matrices) == [1, 2]
+    for number, w in fitted.matrices.items():
+        rows = np.flatnonzero(data.session == number)
+        part = epochs[rows]
+        whiten(part, w)
+        epochs[rows] = part
+    scale_channels(epochs, fitted.mean, fitted.scale)
+    assert np.array_equal(epochs, data.epochs)
+    assert (plain.fitted.matrices, plain.fitted.mean, plain.fitted.scale) == ({}, None, None)
+
+
+def test_the_files_of_each_session_and_the_types_of_channels_are_kept(study, table, settings):
+    data = trials_of(study, settings(picks=["Pz", "Oz"]), "sub-01", table)
+    names = ("raw_eeg_training.npy", "raw_eeg_test.npy")
+    assert data.fitted.sessions == {number: [f"ses-0{number}/{name}" for name in names] for number in (1, 2)}
+    assert data.ch_types == ["eeg", "eeg"]
+
+
+def test_arrays_name_their_file_and_know_no_types(arrays_study, table, settings):
+    responses = np.random.default_rng(0).standard_normal((32, 4))
+    data = trials_of(arrays_study(responses), settings(max_repeats=ALL, whitening__enabled=False), "sub-01", table)
+    assert data.fitted.sessions == {1: ["responses.npy"]}
+    assert data.ch_types == ["misc"] * 4

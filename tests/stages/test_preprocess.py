@@ -48,6 +48,9 @@ def test_writes_the_store_and_says_so_in_one_line(folder, project_root):
     store = open_store(out)
     assert (store.n_channels, store.n_times, store.attrs["subject"]) == (3, 250, "sub-01")
     assert store.means(test=True).image_ids == ["test/1", "test/2"]
+    assert store.fitted().matrices[1].shape == (3, 3)
+    assert store.fitted().sessions == {1: ["ses-01/raw_eeg_training.npy", "ses-01/raw_eeg_test.npy"]}
+    assert store.ch_types == ["eeg"] * 3
 
 
 def test_the_same_input_gives_the_same_bytes(folder):

@@ -32,6 +32,13 @@ def test_each_image_stands_under_its_id(tmp_path, folder_of_pictures, vse_params
             assert (views.read_saliency([file.stem])[0] == expected.map).all()
 
 
+def test_the_store_says_what_it_was_made_with(tmp_path, folder_of_pictures, vse_params):
+    params = vse_params(size=32, gamma=0.9)
+    run(tmp_path / "views.zarr.zip", folder_of_pictures(2), params)
+    with open_views(tmp_path / "views.zarr.zip") as views:
+        assert type(params).model_validate(views.made_with) == params
+
+
 def test_threads_change_no_byte(tmp_path, folder_of_pictures, vse_params):
     files, params = folder_of_pictures(3 * CHUNK + 1), vse_params(size=32)
     stores = [tmp_path / f"{threads}.zarr.zip" for threads in (0, 1, 2, 5)]

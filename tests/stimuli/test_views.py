@@ -50,6 +50,14 @@ def test_the_arrays_are_as_the_contract_says(tmp_path, images):
     assert group.attrs["image_ids"] == list(images)
 
 
+def test_what_they_were_made_with_is_kept(tmp_path):
+    for name, settings in (("known", {"size": None, "alpha": [0.5, 0.25]}), ("unknown", None)):
+        with ViewWriter(tmp_path / name, [], (6, 5), settings):
+            pass
+        with open_views(tmp_path / name) as views:
+            assert views.made_with == settings
+
+
 def test_the_same_content_is_the_same_file_whatever_the_order_of_chunks(tmp_path, images):
     write(tmp_path / "a.zarr.zip", images)
     write(tmp_path / "b.zarr.zip", images, starts=[2 * CHUNK, 0, CHUNK])
