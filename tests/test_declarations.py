@@ -30,6 +30,8 @@ ROOMS = [
     "training",
     "retrieval",
     "analysis",
+    "reporting",
+    "decoding",
     "phantom",
     "commands",
 ]

@@ -7,14 +7,16 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.decoding.run import decode_recordings, where_found
 from pipeline_lib.retrieval.metrics import rank_queries
 from pipeline_lib.training.run import RunInputs, train_run
 from pipeline_lib.training.settings import load_settings
-from tests.decoding.small_study import CHANNELS, N_TEST
+from tests.decoding.small_study import CHANNELS, N_TEST, Study
 from tests.decoding.written import events_of, meg_raw, raw_of, save_raw, write_array
+from tests.training.bravl_study import made_bravl
 
 SESSIONS = (1, 2)
 
@@ -227,6 +229,23 @@ def test_one_of_the_people_of_a_model(study, said, of_two):
     same = decoded(study, said, model=of_two, subject="sub-01")
     assert not [line for line in said if "nobody" in line]
     assert_agree(found, same, most=0)
+
+
+def test_a_model_of_another_kind_ranks_by_its_own_matcher(study, said, tmp_path):
+    params = made_bravl(yaml.safe_load((study.folder / "params.yaml").read_text()))
+    params["target"]["scale"] = "none"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    settings = load_settings(tmp_path / "params.yaml")
+    other = Study(tmp_path)
+    inputs = RunInputs("intra", "sub-01", {"sub-01": study.store}, study.bank, study.stimuli)
+    train_run(inputs, settings, n_epochs=3, seed=0, out=other.model)
+    for name in ("epochs", "slip.h5", "stimuli.csv"):
+        (tmp_path / name).symlink_to(study.folder / name)
+    run, similarity, relevant = other.evaluated()
+    found = decoded(study, said, model=other.model).ranked
+    rows = [run.image_ids.index(shown) for shown in found.queries["shown"]]
+    np.testing.assert_array_equal(found.queries["rank"], rank_queries(similarity, relevant).best_rank[rows])
+    np.testing.assert_allclose(found.similarity[:, 0], similarity[rows].max(axis=1), atol=1e-6)
 
 
 def test_images_that_are_unknown_have_no_rank(study, said, tmp_path):
