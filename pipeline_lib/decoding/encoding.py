@@ -10,14 +10,14 @@ import numpy as np
 from pipeline_lib.captioning.memory import BatchLimit
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.device import DeviceName, pick_device, use_threads
-from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.errors import InputError, bad_value
 from pipeline_lib.common.params import validated
 from pipeline_lib.decoding.gallery import Gallery
 from pipeline_lib.features.bank import BankWriter, open_bank
 from pipeline_lib.features.computing import Job, encode_batch
 from pipeline_lib.features.load import check_fit, load_model
 from pipeline_lib.features.models import ImageTextModel
-from pipeline_lib.features.params import STORED
+from pipeline_lib.features.params import RAW, STORED
 from pipeline_lib.features.shown import ShownImages
 from pipeline_lib.stimuli.extraction import write_views
 from pipeline_lib.stimuli.made_views import MADE_VIEWS
@@ -55,6 +55,9 @@ def gallery_features(
         decode.
     """
     views, layers = _listed(card.gallery_view), _listed(card.target_layer)
+    for view in views:
+        if view not in (known := (RAW, STORED, *MADE_VIEWS)):
+            raise bad_value("the model's view of the gallery", view, known, cure="train it again")
     made_views = _recorded(card.features, "views", ViewsParams, needed=any(view in MADE_VIEWS for view in views))
     with TemporaryDirectory(prefix="trialign-gallery-") as scratch:
         store, bank = Path(scratch) / "vse.zarr.zip", Path(scratch) / "features.h5"
@@ -65,7 +68,7 @@ def gallery_features(
         if STORED in views:
             _write_saliency(store, gallery, card)
         shown = ShownImages(model, views, gallery.table, images=gallery.root, store=store, params=made_views)
-        _write_bank(bank, model, shown, layers, str(card.features["dtype"] or "float32"))
+        _write_bank(bank, model, shown, layers, "float16" if card.features.get("dtype") == "float16" else "float32")
         return _read_bank(bank, card, gallery.image_ids)
 
 
@@ -77,16 +80,16 @@ def _recorded(features: dict[str, Any], name: str, schema: type, *, needed: bool
     """A section of params.yaml that was recorded with the features."""
     if not needed:
         return None
-    if features[name] is None:
+    if features.get(name) is None:
         raise InputError(f"the model does not say how the views were made (section {name}); train it again")
-    return validated({name: features[name]}, name, schema, where="the model's features")
+    return validated(features, name, schema, where="the model's features")
 
 
 def _check_revision(found: str, card: ModelCard, folder: Path) -> None:
-    if found != card.features["revision"]:
+    if found != card.features.get("revision"):
         raise InputError(
             f"{folder}: the weights are {found}, but the features that the brain was aligned to are of "
-            f"{card.features['revision']}; name the folder of that model with --features-model"
+            f"{card.features.get('revision')}; name the folder of that model with --features-model"
         )
 
 

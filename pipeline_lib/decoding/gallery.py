@@ -82,10 +82,10 @@ def features_folder(card: ModelCard, given: Path | None) -> Path:
     Raises
     ------
     InputError
-        If no model made the features, or its folder is not there.
+        If no model made the features, or it is not known which, or its folder is not there.
     """
-    role, models = card.features["model"], card.features["models"]
-    if card.features["architecture"] == SUPPLIED:
+    role, models = card.features.get("model"), card.features.get("models")
+    if card.features.get("architecture") == SUPPLIED:
         raise InputError(
             f"the model was trained on features that were supplied ready-made ({role}), so no other image can be "
             "encoded; train it on features of a model (features.model) to decode with a gallery"
