@@ -41,7 +41,7 @@ def make_study(folder, params):
     """Everything that the stage reads; what it is called with."""
     metrics, epochs, images = (folder / name for name in ("metrics", "epochs", "images"))
     made_tables.write_made(metrics)
-    (metrics / "analysis").mkdir()
+    (metrics / "analysis").mkdir(exist_ok=True)
     made_tables.ranked(IDS, CONCEPTS).to_csv(metrics / "analysis" / "ranked.csv", index=False)
     write_results(metrics / "retrieval.json", params)
     epochs.mkdir()
