@@ -95,7 +95,8 @@ class Theme:
 def nothing_in(title: str, materials: Materials, table: str) -> Lines:
     """The note in place of a figure."""
     where = materials.metrics / table
-    return Lines(title, [f"Left out: {where} has no rows. The analysis is switched off, or these data have none."])
+    reasons = materials.notes(table) or ["The analysis is switched off, or does not apply to these data."]
+    return Lines(title, [f"Left out: {where} has no rows.", *reasons])
 
 
 def about(materials: Materials) -> Iterator[Item]:

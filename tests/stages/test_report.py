@@ -32,6 +32,7 @@ TEXTS = [
     "</td></table></div><script>window.hacked=4</script>",
     "costs $5 or $\\frac$",
 ]
+REASON = "<b> has no place </b>"
 CONCEPTS = ["NA", "007", EVIL, "a, b", "$x$", "line\nbreak", "🦊"]
 IDS = [f"test/{number:02}_<b>" for number in range(len(TEXTS))]
 
@@ -40,7 +41,7 @@ def make_study(folder, params):
     """Everything that the stage reads; what it is called with."""
     metrics, epochs, images = (folder / name for name in ("metrics", "epochs", "images"))
     made_tables.write_made(metrics)
-    (metrics / "analysis").mkdir()
+    (metrics / "analysis").mkdir(exist_ok=True)
     made_tables.ranked(IDS, CONCEPTS).to_csv(metrics / "analysis" / "ranked.csv", index=False)
     write_results(metrics / "retrieval.json", params)
     epochs.mkdir()
@@ -138,13 +139,17 @@ def test_every_theme_and_every_setting_stands_there(page):
 
 
 def test_a_table_without_rows_is_a_note(study, capsys):
+    note = f"protocol,subject,seed,analysis,note\nintra,a,0,ranked,{REASON}\ninter,a,0,ranked,{REASON}\n"
+    (study["metrics"] / "analysis" / "notes.csv").write_text(note)
     for name in ("analysis/ranked.csv", "plots/n_way.csv"):
         path = study["metrics"] / name
         path.write_text(path.read_text().splitlines()[0] + "\n")
     main(**study)
     assert capsys.readouterr().out.startswith("report: ")
     html = study["out"].read_text(encoding="utf-8")
-    assert html.count("has no rows. The analysis is switched off") == 2
+    assert html.count("has no rows.") == 2
+    assert html.count("The analysis is switched off") == 1
+    assert html.count("&lt;b&gt; has no place &lt;/b&gt;") == 1
     assert "Best matches" not in html
     assert 'alt="Expected n-way accuracy"' not in html
 
