@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline_lib.captioning.memory import BatchLimit
 from pipeline_lib.common.batches import batched
 from pipeline_lib.common.device import DeviceName, pick_device, use_threads
 from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.memory import BatchLimit
 from pipeline_lib.common.params import validated
 from pipeline_lib.decoding.gallery import Gallery
 from pipeline_lib.features.bank import BankWriter, open_bank
