@@ -32,7 +32,7 @@ def masked(responses: np.ndarray, kept: np.ndarray, filling: np.ndarray) -> np.n
     Parameters
     ----------
     responses : ndarray of float32, shape (n_queries, n_channels, n_times)
-    kept : ndarray of bool, shape (n_channels, 1) or (n_times,)
+    kept : ndarray of bool, shape (n_channels, 1), (n_times,) or (n_channels, n_times)
     filling : ndarray of float32, shape (n_channels, n_times)
 
     Returns

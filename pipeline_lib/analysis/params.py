@@ -24,6 +24,18 @@ class TimeParams(Section):
     retrain: bool
 
 
+class RegionsParams(Section):
+    """Regions of the head that are left out.
+
+    Attributes
+    ----------
+    early : float or None
+        Seconds from onset: regions are left out once more of responses of which the model sees so much only.
+    """
+
+    early: PositiveFloat | None
+
+
 class AttributionParams(Section):
     """Which channels and times carry the retrieval score.
 
@@ -64,6 +76,7 @@ class AnalysisParams(Section):
     categories : Path or None
         A table that puts each concept into categories, :mod:`pipeline_lib.analysis.categories`.
     time : TimeParams
+    regions : RegionsParams
     attribution : AttributionParams
     projection : ProjectionParams
     """
@@ -71,5 +84,6 @@ class AnalysisParams(Section):
     gallery: GalleryName
     categories: Path | None
     time: TimeParams
+    regions: RegionsParams
     attribution: AttributionParams
     projection: ProjectionParams

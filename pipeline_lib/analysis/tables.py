@@ -11,7 +11,7 @@ from pipeline_lib.analysis.context import Context
 from pipeline_lib.analysis.notes import notes
 from pipeline_lib.analysis.projection import projection
 from pipeline_lib.analysis.ranked import ranked
-from pipeline_lib.analysis.regions import regions
+from pipeline_lib.analysis.regions import early_regions, regions
 from pipeline_lib.analysis.similarity import similarity
 from pipeline_lib.analysis.time_windows import time_windows
 from pipeline_lib.analysis.topographies import topographies
@@ -23,6 +23,7 @@ Analysis = Callable[[OpenedRun, Context], pd.DataFrame]
 ANALYSES: dict[str, Analysis] = {
     "time_windows": time_windows,
     "regions": regions,
+    "early_regions": early_regions,
     "concepts": concepts,
     "confusions": confusions,
     "categories": categories,

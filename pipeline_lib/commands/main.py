@@ -15,6 +15,7 @@ COMMANDS = {
     "bench-systems": "Run presets on a study and print one table, ours beside the published figures.",
     "check": "Validate params.yaml, data and weights, and say what is missing and how to get it.",
     "compare": "Compare experiments over the same test images: differences, intervals, p-values.",
+    "decode": "Rank a gallery of images for each trial of new recordings, by a trained model.",
     "features": "What a feature file holds: datasets, shapes, types, and how they were made.",
     "fetch": "Download a public study into the layout that study.layout expects, or list the studies.",
     "inspect": "What a study holds, and every defect, from tables and headers alone.",

@@ -33,16 +33,21 @@ def match_image_names(names: Sequence[str], image_ids: Sequence[str], *, what: s
     InputError
         Naming the names that match no image, or the first that matches more than one, and which.
     """
-    by_stem: dict[str, list[str]] = defaultdict(list)
-    for image_id in image_ids:
-        by_stem[PurePosixPath(image_id).name].append(image_id)
-    known = {name: _candidates(name, by_stem) for name in dict.fromkeys(names)}
+    known = possible_images(names, image_ids)
     if missing := [name for name, found in known.items() if not found]:
         raise InputError(f"{what}: {len(missing)} images are not in the stimulus table: {listed(missing)}")
     for name, found in known.items():
         if len(found) > 1:
             raise InputError(f"{what}: image {name!r} could be any of {listed(found)}; give its folder too")
     return [known[name][0] for name in names]
+
+
+def possible_images(names: Sequence[str], image_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The image ids that each name may stand for, as :func:`match_image_names` has it: none, one or several."""
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for image_id in image_ids:
+        by_stem[PurePosixPath(image_id).name].append(image_id)
+    return {name: _candidates(name, by_stem) for name in dict.fromkeys(names)}
 
 
 def _candidates(name: str, by_stem: dict[str, list[str]]) -> list[str]:

@@ -50,8 +50,8 @@ def read_header(file: Path, bids_types: Mapping[str, str] | None = None) -> Head
     InputError
         If the file is missing, a stub, damaged, or has no such channels.
     """
-    with _mne_on(file):
-        raw = _opened(file)
+    with mne_on(file):
+        raw = open_raw(file)
         return _header(raw, _brain_rows(raw, file, bids_types or {}))
 
 
@@ -68,8 +68,8 @@ def read_signal(file: Path, bids_types: Mapping[str, str] | None = None) -> Sign
     InputError
         As :func:`read_header`, and if the file is cut short.
     """
-    with _mne_on(file):
-        raw = _opened(file)
+    with mne_on(file):
+        raw = open_raw(file)
         rows = _brain_rows(raw, file, bids_types or {})
         header, data = _header(raw, rows), raw.get_data(picks=rows)
     if not data.shape[1]:
@@ -78,7 +78,7 @@ def read_signal(file: Path, bids_types: Mapping[str, str] | None = None) -> Sign
 
 
 @contextmanager
-def _mne_on(file: Path) -> Iterator[None]:
+def mne_on(file: Path) -> Iterator[None]:
     """Keep MNE's warnings off the user's terminal; what it raises becomes one line about the file."""
     import mne
 
@@ -92,7 +92,19 @@ def _mne_on(file: Path) -> Iterator[None]:
             raise _unreadable(file, error) from None
 
 
-def _opened(file: Path) -> "BaseRaw":
+def open_raw(file: Path) -> "BaseRaw":
+    """A recording opened by MNE, its samples on the disk; within :func:`mne_on`, which makes errors one line.
+
+    Parameters
+    ----------
+    file : Path
+        As :func:`read_header`'s.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a stub, of another kind or cut short.
+    """
     ending = Path(file).suffix.lower()
     if ending not in SIGNAL_ENDINGS:
         raise bad_value("the ending of a signal's file", ending, SIGNAL_ENDINGS, where=str(file))
@@ -155,5 +167,5 @@ def _unreadable(file: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
     if missing := re.search(r"next file (.+?) does not exist", reason):
         return InputError(f"{file}: its next part {missing[1]} is missing; put all parts, not renamed, into one folder")
-    kind, reason = FORMATS[Path(file).suffix.lower()], f"{type(error).__name__}: {reason}"
+    kind, reason = FORMATS.get(Path(file).suffix.lower(), "a recording"), f"{type(error).__name__}: {reason}"
     return InputError(f"{file}: cannot be read as {kind} ({reason}); if it is damaged or cut short, get it again")

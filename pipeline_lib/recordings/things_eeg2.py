@@ -48,7 +48,7 @@ def runs(study: StudyParams, subject: str) -> list[Run]:
         If the subject's folder is missing or empty, or a session holds no recording or is there twice.
     """
     return [
-        _run(session, partition, file)
+        run_of(session, partition, file)
         for session, folder in _sessions(subject_folder(study.root, subject, EXPECTED))
         for partition, file in _files(folder).items()
     ]
@@ -96,7 +96,8 @@ def _files(folder: Path) -> dict[Partition, Path]:
     return {partition: file for partition, file in files.items() if file}
 
 
-def _run(session: int, partition: Partition, file: Path) -> Run:
+def run_of(session: int, partition: Partition, file: Path) -> Run:
+    """The recording in one file, whatever the file is called."""
     return Run(
         session=session,
         file=file,

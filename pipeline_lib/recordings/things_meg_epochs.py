@@ -42,7 +42,7 @@ def runs(study: StudyParams, subject: str) -> list[CutRun]:
         If the subject has no such file, more than one, or one that is damaged or lacks a part.
     """
     file = _file(study.root, subject)
-    epochs = _opened(file)
+    epochs = opened_epochs(file)
     metadata = {} if epochs.metadata is None else epochs.metadata
     column = next((name for name in SESSION_COLUMNS if name in metadata), None)
     sessions = metadata[column] if column else np.ones(len(epochs.events))
@@ -62,7 +62,7 @@ def defects(study: StudyParams, subject: str) -> Iterator[Defect]:
     """AppleDouble files, and sensors that the file marks as bad; whatever else could be wrong is an error."""
     file = _file(study.root, subject)
     yield from apple_doubles(file.parent)
-    if bad := _opened(file).info["bads"]:
+    if bad := opened_epochs(file).info["bads"]:
         yield Defect(file, f"channels are marked bad: {listed(bad)}", "kept; preprocess.exclude leaves channels out")
 
 
@@ -84,8 +84,8 @@ def _file(root: Path, subject: str) -> Path:
     return files[0]
 
 
-def _opened(file: Path) -> "mne.BaseEpochs":
-    """The epochs with their samples on the disk."""
+def opened_epochs(file: Path) -> "mne.BaseEpochs":
+    """The epochs of a file with their samples on the disk; an InputError where it or a part is missing or damaged."""
     import mne
 
     for part in (file, *sorted(file.parent.glob(f"{file.stem}-*.fif"))):

@@ -16,6 +16,7 @@ from pipeline_lib.reporting.params import ReportParams
 from pipeline_lib.stimuli.images import load_image
 from pipeline_lib.stimuli.params import VseParams
 
+NOTES = "analysis/notes.csv"
 # Names, whatever they look like: a concept may be called 1, or None. All other columns are numbers.
 TEXTS = (
     *("run", "protocol", "subject", "gallery", "direction", "kind", "region", "concept", "found", "system", "category"),
@@ -73,6 +74,13 @@ class Materials:
             raise InputError(f"{path}: is no table ({error}); remove it and run 'dvc repro'") from None
         texts = [column for column in TEXTS if column in table]
         return table.assign(**{column: table[column].fillna("") for column in texts})
+
+    def notes(self, name: str) -> list[str]:
+        """What an analysis says in place of its table, each reason once; nothing where no analysis says anything."""
+        if not (self.metrics / NOTES).exists():
+            return []
+        notes = self.table(NOTES)
+        return list(dict.fromkeys(notes.loc[notes["analysis"] == Path(name).stem, "note"].astype(str)))
 
     @cached_property
     def captions(self) -> CaptionTable:

@@ -13,6 +13,10 @@ CAPTION = (
     "which stands below it. For comparison, HMAVD on THINGS-EEG2, which trains anew without each region: occipital 4.6 "
     "points, parietal and central about 2, temporal 1, frontal -0.25 (better without)."
 )
+EARLY_CAPTION = (
+    "As above, by a model that sees the first part of the response alone (analysis.regions.early): what is over the "
+    "back of the head first spreads later."
+)
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -32,6 +32,12 @@ from pipeline_lib.retrieval.report import read_report
 REPORT = "retrieval.json"
 RANKED = "analysis/ranked.csv"
 THUMBNAIL = 128  # pixels
+CONCEPTS, CONFUSIONS = "analysis/concepts.csv", "analysis/confusions.csv"
+MEANS = "Means over the runs of all subjects and seeds, by windows of the time from onset."
+CLOSE = "Images that are represented alike lie close to each other; distances between far ones mean little."
+AGREEMENT = (
+    "Rank correlation of distances between test images in two spaces, or between a space and categories; dots are runs."
+)
 BANDS = "Lines are means over the runs of all subjects and seeds, bands one standard deviation to each side."
 
 Part = Callable[[Materials], Iterable[Item]]
@@ -95,7 +101,8 @@ class Theme:
 def nothing_in(title: str, materials: Materials, table: str) -> Lines:
     """The note in place of a figure."""
     where = materials.metrics / table
-    return Lines(title, [f"Left out: {where} has no rows. The analysis is switched off, or these data have none."])
+    reasons = materials.notes(table) or ["The analysis is switched off, or does not apply to these data."]
+    return Lines(title, [f"Left out: {where} has no rows.", *reasons])
 
 
 def about(materials: Materials) -> Iterator[Item]:
@@ -124,19 +131,11 @@ def matches(materials: Materials) -> Iterator[Item]:
 
 
 def confused_categories(materials: Materials) -> Iterator[Item]:
-    """Confusions by category, where concepts have one."""
-    by_concept = materials.table("analysis/concepts.csv")
-    if by_concept["category"].fillna("").any():
-        found = literal_table(materials.table("analysis/confusions.csv"))
-        figure = confusions.draw_categories(found, literal_table(by_concept))
+    """The categories that are taken for each other; nothing where concepts have none."""
+    found, seen = (literal_table(materials.table(name)) for name in (CONFUSIONS, CONCEPTS))
+    if len(found) and seen["category"].any():
+        figure = confusions.draw_categories(found, seen)
         yield Drawing("Confused categories", figure, confusions.CATEGORY_CAPTION)
-
-
-def reasons(materials: Materials) -> Iterator[Item]:
-    """Why an analysis of a run is absent."""
-    table = materials.table("analysis/notes.csv")
-    if lines := [f"{name}: {note}" for name, note in dict.fromkeys(zip(table["analysis"], table["note"], strict=True))]:
-        yield Lines("Left out", lines)
 
 
 def recordings(materials: Materials) -> Iterator[Item]:
@@ -185,9 +184,8 @@ THEMES = (
             Shown("Expected n-way accuracy", "plots/n_way.csv", n_way.draw, chance=True),
         ),
     ),
-    Theme("Found and missed", (matches,)),
     Theme(
-        "When",
+        "When and where",
         (
             Shown(
                 "Accuracy by time window",
@@ -196,31 +194,35 @@ THEMES = (
                 chance=True,
                 caption=time_windows.CAPTION,
             ),
-        ),
-    ),
-    Theme(
-        "Where",
-        (
             Shown("Accuracy by region", "analysis/regions.csv", regions.draw, caption=regions.CAPTION),
-            Shown("Amplitude maps", "analysis/topographies.csv", topographies.draw, axes=False),
-            Shown("Channel attribution", "analysis/attribution.csv", attribution.draw, axes=False),
-            reasons,
+            Shown(
+                "Accuracy by region, early", "analysis/early_regions.csv", regions.draw, caption=regions.EARLY_CAPTION
+            ),
+            Shown("Responses", "analysis/topographies.csv", topographies.draw, axes=False, caption=MEANS),
+            Shown("Attribution", "analysis/attribution.csv", attribution.draw, axes=False, caption=MEANS),
         ),
     ),
     Theme(
-        "What",
+        "What is found",
         (
-            Shown("Concepts", "analysis/concepts.csv", concepts.draw, caption=concepts.CAPTION),
+            matches,
+            Shown("Concepts", CONCEPTS, concepts.draw, chance=True, caption=concepts.CAPTION),
             Shown("Categories", "analysis/categories.csv", categories.draw, chance=True, caption=categories.CAPTION),
-            Shown("Confused concepts", "analysis/confusions.csv", confusions.draw, caption=confusions.CAPTION),
+            Shown("Confused concepts", CONFUSIONS, confusions.draw, caption=confusions.CAPTION),
             confused_categories,
         ),
     ),
     Theme(
         "Spaces",
         (
-            Shown("Representational similarity", "analysis/similarity.csv", similarity.draw, chance=True),
-            Shown("Embeddings on a plane", "analysis/projection.csv", projection.draw),
+            Shown(
+                "Representational similarity",
+                "analysis/similarity.csv",
+                similarity.draw,
+                chance=True,
+                caption=AGREEMENT,
+            ),
+            Shown("Test images on a plane", "analysis/projection.csv", projection.draw, caption=CLOSE),
         ),
     ),
     Theme(

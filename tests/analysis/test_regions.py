@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline_lib.analysis.regions import COLUMNS, regions
+from pipeline_lib.analysis.regions import COLUMNS, early_regions, regions
+from pipeline_lib.common.errors import InputError
 from tests.analysis.conftest import CH_NAMES
 
 COUNTS = {"occipital": 5, "parietal": 2, "temporal": 1, "central": 1, "frontal": 2}
@@ -45,3 +46,31 @@ def test_names_that_tell_no_place_give_no_rows(analysed):
     table = regions(run, analysed.context())
     assert not len(table)
     assert tuple(table.columns) == COLUMNS
+
+
+def test_the_first_part_of_an_epoch_alone(analysed):
+    run = analysed.run()
+    before = early_regions(run, analysed.context(regions={"early": 0.2})).set_index(["kind", "region"])["top1"]
+    assert (before <= 0.35).all()  # what was seen shows from 0.2 s on
+    with_it = early_regions(run, analysed.context(regions={"early": 0.3})).set_index(["kind", "region"])["top1"]
+    assert with_it["all", ""] >= 0.6
+    assert with_it["without", "occipital"] <= 0.35
+    assert with_it["without", "parietal"] >= 0.6
+
+
+def test_no_first_part_gives_no_rows(analysed):
+    run = analysed.run()
+    timeless = replace(run, card=replace(run.card, sfreq=None))
+    for found in (
+        early_regions(run, analysed.context(regions={"early": None})),
+        early_regions(timeless, analysed.context(regions={"early": 0.2})),
+    ):
+        assert not len(found)
+        assert tuple(found.columns) == COLUMNS
+
+
+def test_a_first_part_before_the_epoch_is_refused(analysed):
+    run = analysed.run()
+    late = replace(run, card=replace(run.card, tmin=0.3))
+    with pytest.raises(InputError, match=r"analysis.regions.early is 0.2.*more than 0.3 s"):
+        early_regions(late, analysed.context(regions={"early": 0.2}))

@@ -66,7 +66,7 @@ def test_the_stage_writes_a_table_of_each_analysis_and_the_means_for_plots(
             abs(first["top1"] - table.loc[table["protocol"] == "intra"].groupby("subject")["top1"].first().mean())
             < 1e-5
         )
-    assert "time_windows, regions, concepts" in capsys.readouterr().out
+    assert "time_windows, regions, early_regions, concepts" in capsys.readouterr().out
 
 
 def test_accuracies_of_all_analyses_agree(analysed, timed_study, shipped_params, tmp_path):

@@ -55,6 +55,7 @@ MADE = {
     "plots/n_way.csv": of_items("n", (2, 10, 50), lambda n: 1 / n),
     "analysis/time_windows.csv": made_analyses.windows(),
     "analysis/regions.csv": made_analyses.areas(),
+    "analysis/early_regions.csv": made_analyses.areas(),
     "analysis/concepts.csv": made_analyses.by_concept(),
     "analysis/confusions.csv": made_analyses.confused(),
     "analysis/categories.csv": made_analyses.by_category(),

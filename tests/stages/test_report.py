@@ -32,6 +32,7 @@ TEXTS = [
     "</td></table></div><script>window.hacked=4</script>",
     "costs $5 or $\\frac$",
 ]
+REASON = "<b> has no place </b>"
 CONCEPTS = ["NA", "007", EVIL, "a, b", "$x$", "line\nbreak", "🦊"]
 IDS = [f"test/{number:02}_<b>" for number in range(len(TEXTS))]
 
@@ -40,7 +41,7 @@ def make_study(folder, params):
     """Everything that the stage reads; what it is called with."""
     metrics, epochs, images = (folder / name for name in ("metrics", "epochs", "images"))
     made_tables.write_made(metrics)
-    (metrics / "analysis").mkdir()
+    (metrics / "analysis").mkdir(exist_ok=True)
     made_tables.ranked(IDS, CONCEPTS).to_csv(metrics / "analysis" / "ranked.csv", index=False)
     write_results(metrics / "retrieval.json", params)
     epochs.mkdir()
@@ -115,7 +116,8 @@ def test_the_page_is_whole_and_harmless_without_a_network(page, tmp_path):
     assert seen.texts.count(EVIL) >= 4  # as prompt, as noisy channel, as model
     for text in TEXTS:
         assert text in seen.texts
-    assert {shown.title for shown in figures()} <= {alt for alt, _ in seen.images}
+    for shown in figures():
+        assert any(alt.split(":")[0] == shown.title for alt, _ in seen.images), shown.title
 
 
 def test_nothing_is_asked_from_elsewhere(page):
@@ -138,13 +140,17 @@ def test_every_theme_and_every_setting_stands_there(page):
 
 
 def test_a_table_without_rows_is_a_note(study, capsys):
+    note = f"protocol,subject,seed,analysis,note\nintra,a,0,ranked,{REASON}\ninter,a,0,ranked,{REASON}\n"
+    (study["metrics"] / "analysis" / "notes.csv").write_text(note)
     for name in ("analysis/ranked.csv", "plots/n_way.csv"):
         path = study["metrics"] / name
         path.write_text(path.read_text().splitlines()[0] + "\n")
     main(**study)
     assert capsys.readouterr().out.startswith("report: ")
     html = study["out"].read_text(encoding="utf-8")
-    assert html.count("has no rows. The analysis is switched off") == 2
+    assert html.count("has no rows.") == 2
+    assert html.count("The analysis is switched off") == 1
+    assert html.count("&lt;b&gt; has no place &lt;/b&gt;") == 1
     assert "Best matches" not in html
     assert 'alt="Expected n-way accuracy"' not in html
 
