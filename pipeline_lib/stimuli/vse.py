@@ -9,7 +9,6 @@ OpenCV filters; the arithmetic between is numpy's, because OpenCV takes a scalar
 """
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,14 +16,12 @@ import cv2
 import numpy as np
 from numpy import ndarray
 
+from pipeline_lib.stimuli.gaussians import BORDER, filtered, gaussian_weights
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.stimuli.saliency import Saliency
 
 # Pixels are 8 bit, so the maps of a picture that is not blank differ by more than 1e-4; rounding stays below 1e-6.
 CONSTANT_RANGE = 1e-6
-GAUSSIAN_CUT = 4.0
-LONG_RADIUS = 16  # pixels; from here on two transpositions cost less than they save
-BORDER = cv2.BORDER_REFLECT_101
 
 Normalization = Literal["zscore", "minmax"]
 
@@ -113,7 +110,8 @@ def edge_map(gray: ndarray, kernel: int) -> ndarray:
     scale = 2.0 ** (3 - 2 * kernel)
     dx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=kernel, scale=scale, borderType=BORDER)
     dy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=kernel, scale=scale, borderType=BORDER)
-    return cv2.magnitude(dx, dy)
+    # Not cv2.magnitude, whose last bit was found to differ from call to call.
+    return np.sqrt(dx * dx + dy * dy)
 
 
 def luminance_map(gray: ndarray) -> ndarray:
@@ -237,49 +235,11 @@ def antagonism(saliency: ndarray, params: VseParams) -> ndarray:
     ndarray of float32, shape (height, width)
         In [0, 1]; zeros where the response is the same everywhere.
     """
-    response = np.zeros_like(saliency)
-    for sigma, weight in gaussian_weights(params).items():
-        response += weight * gaussian(saliency, sigma)
-    response = np.abs(response)
+    response = np.abs(filtered(saliency, tuple(gaussian_weights(params).items())))
     if is_constant(response):
         return np.zeros_like(response)
     # min-max takes out any factor, and values that reach 1 stay well above rounding when raised to the power γ.
     return normalize((response / response.max()) ** params.gamma, "minmax")
-
-
-def gaussian_weights(params: VseParams) -> dict[float, float]:
-    """The weight of each distinct σ in the mean over scales: filters that occur at two scales are applied once."""
-    weights: dict[float, float] = defaultdict(float)
-    for scale in params.scales:
-        weights[params.center_sigma * scale] += 1 / len(params.scales)
-        weights[params.surround_sigma * scale] -= params.surround_weight / len(params.scales)
-    return {sigma: weight for sigma, weight in weights.items() if weight}
-
-
-def gaussian(values: ndarray, sigma: float) -> ndarray:
-    """G_σ(x, y) ∝ exp(-(x² + y²) / 2σ²), cut at 4 σ and normalised to sum 1, over `values` (eqs. 12, 13).
-
-    Parameters
-    ----------
-    values : ndarray of float32, shape (height, width)
-        A map.
-    sigma : float
-        Standard deviation in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width)
-    """
-    radius = max(1, math.floor(GAUSSIAN_CUT * sigma + 0.5))
-    kernel = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)
-    if radius < LONG_RADIUS:
-        return cv2.sepFilter2D(values, cv2.CV_32F, kernel, kernel, borderType=BORDER)
-    return cv2.transpose(_down_columns(cv2.transpose(_down_columns(values, kernel)), kernel))
-
-
-def _down_columns(values: ndarray, kernel: ndarray) -> ndarray:
-    # Filters along columns make use of the kernel's symmetry and those along rows do not.
-    return cv2.sepFilter2D(values, cv2.CV_32F, np.ones(1, np.float32), kernel, borderType=BORDER)
 
 
 def _rounded(values: ndarray) -> ndarray:

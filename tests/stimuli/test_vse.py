@@ -10,8 +10,6 @@ from pipeline_lib.stimuli.vse import (
     edge_map,
     exogenous_map,
     extract_saliency,
-    gaussian,
-    gaussian_weights,
     gray_of,
     logistic,
     luminance_map,
@@ -139,22 +137,6 @@ def test_the_gate_by_hand():
 def test_the_logistic_function_does_not_overflow():
     with np.errstate(all="raise"):
         close(logistic(np.array([-1e4, 0, 1e4], np.float32)), [0, 0.5, 1], 1e-7)
-
-
-def test_a_gaussian_is_cut_at_four_sigma_and_sums_to_one():
-    dot = np.zeros((41, 41), np.float32)
-    dot[20, 20] = 1
-    blurred = gaussian(dot, 2.0)
-    assert blurred[20, 12] > 0
-    assert blurred[20, 11] == 0
-    assert blurred.sum() == pytest.approx(1, abs=1e-6)
-    assert blurred[20, 22] / blurred[20, 20] == pytest.approx(np.exp(-0.5), rel=1e-5)
-
-
-def test_a_filter_that_serves_two_scales_is_applied_once(vse_params):
-    # Scales 1, 2, 4: σ 2 and 4 surround one scale (weight -λ) and are the center of the next.
-    weights = gaussian_weights(vse_params(scales=[1, 2, 4], surround_weight=0.5))
-    assert weights == pytest.approx({1.0: 1 / 3, 2.0: 0.5 / 3, 4.0: 0.5 / 3, 8.0: -0.5 / 3})
 
 
 def test_a_single_bright_dot_gives_a_symmetric_map_with_its_peak_there(vse_params):
