@@ -85,7 +85,7 @@ def read_parts(
         if file.name.endswith(ENDING):
             if request.events or request.sessions:
                 raise InputError(f"{file}: an epochs store knows events and sessions itself; leave out those options")
-            part = stored_part(file, trained.card, request.split)
+            part = stored_part(file, trained.card, request.split, say)
         else:
             events = request.events[number] if request.events else None
             session = request.sessions[number] if request.sessions else None
@@ -117,10 +117,12 @@ def _part(
             "what they did before is not known and cannot be done here"
         )
     owner, number = session_of(file, trained.people, session, fitted=request.whitening == "model")
-    events, named = _events(opened, events_file, request.image_column)
+    events, named = _events(opened, events_file, request.image_column, coded=table is not None)
     trials, left_out = shown_images(events, table, request.split, gallery, named=named, file=events_file or file)
     if left_out:
         say(f"{events_file or file}: left out: {left_out}")
+    if doubled := int(trials["onset"].duplicated().sum()):
+        say(f"{events_file or file}: {doubled} events begin at the same sample as another; each is a trial")
     epochs, kept = _epochs(opened, trials["onset"].to_numpy(), request, trained, say)
     if not kept.all():
         limit = trained.params.reject_peak_to_peak
@@ -135,13 +137,15 @@ def _part(
     return Part(epochs, frame.reset_index(drop=True), owner)
 
 
-def _events(opened: Opened, file: Path | None, image_column: str | None) -> tuple[pd.DataFrame, bool]:
+def _events(opened: Opened, file: Path | None, image_column: str | None, *, coded: bool) -> tuple[pd.DataFrame, bool]:
     """Onsets and words, and whether the words name images."""
     if not isinstance(opened, CutTrials):
-        return (opened.events(), False) if file is None else read_events(file, opened.header.sfreq, image_column)
+        if file is None:
+            return opened.events(), False
+        return read_events(file, opened.header.sfreq, image_column, coded=coded)
     if file is None:
         return opened.words, opened.named
-    events, named = read_events(file, None, image_column)
+    events, named = read_events(file, None, image_column, coded=coded)
     if (beyond := int(events["onset"].max())) >= len(opened.words):
         raise InputError(f"{file}: has {beyond + 1} rows for {len(opened.words)} trials of {opened.file}")
     return events, named
