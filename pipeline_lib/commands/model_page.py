@@ -87,7 +87,7 @@ def _image_model(features: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _validation(metrics: Mapping[str, Any]) -> str:
     """Such as ``loss 3.1; top-1 0.20, top-5 0.55 of 60 images (60 samples; chance 0.017, 0.083)``."""
     said = f"loss {metrics['loss']:.4g}" if "loss" in metrics else UNKNOWN
-    if not {"top1", "top5", "n", "samples"} <= metrics.keys():
+    if not {"top1", "top5", "n", "samples"} <= metrics.keys() or metrics["n"] < 1:
         return said
     n_images = metrics["n"]
     chance = f"chance {1 / n_images:.3f}, {min(5, n_images) / n_images:.3f}"

@@ -90,7 +90,7 @@ def features_folder(card: ModelCard, given: Path | None) -> Path:
             f"the model was trained on features that were supplied ready-made ({role}), so no other image can be "
             "encoded; train it on features of a model (features.model) to decode with a gallery"
         )
-    if given is None and not (role and models):
+    if given is None and not (role and models and isinstance(role, str) and isinstance(models, str)):
         raise InputError("the model does not say which model made its features; name its folder with --features-model")
     folder = given or Path(models) / role
     if not folder.is_dir():

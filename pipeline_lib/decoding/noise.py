@@ -93,7 +93,7 @@ def _whiten_by_model(parts: Sequence[Part], people: Mapping[str, Fitted], say: S
         known = "; ".join(f"{name} {', '.join(map(str, fitted.matrices))}" for name, fitted in people.items())
         say(
             f"{part.recording}: a new session; whitened by the mean noise covariance of the model's {len(sessions)} "
-            f"sessions ({known}); if it is one of these, name it with --session"
+            f"session{'s' if len(sessions) > 1 else ''} ({known}); if it is one of these, name it with --session"
         )
         whiten(part.epochs, mean_whitening(sessions))
 
@@ -123,7 +123,7 @@ def _own_matrix(epochs: np.ndarray, shown: np.ndarray, params: PreprocessParams,
 def _say_unlike(part: Part, say: Say) -> None:
     """The model's noise would have come out of whitening or scaling with deviation 1."""
     deviation = float(np.median(part.epochs[:MEASURED].std(axis=(0, 2), dtype=np.float64)))
-    if not 1 / UNLIKE < deviation < UNLIKE:
+    if np.isfinite(deviation) and not 1 / UNLIKE < deviation < UNLIKE:
         say(
             f"{part.recording}: {deviation:.3g} times as strong as the recordings of the model's training; are they in "
             "volts (EEG) or tesla (MEG), and from the same amplifier settings?"
