@@ -5,6 +5,7 @@ trialign decode --model data/runs/intra/sub-01-seed0 --recording new/raw_eeg_tes
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -144,7 +145,6 @@ def decode(
 
     Channels are picked by name, and the recordings are treated exactly as those the model was trained on.
     """
-    from pipeline_lib.commands.model_page import printable
     from pipeline_lib.decoding.contact_sheet import write_contact_sheet
     from pipeline_lib.decoding.ranking import write_ranking
     from pipeline_lib.decoding.request import Request
@@ -173,18 +173,19 @@ def decode(
     )
     check_folder(out)
     notes: list[str] = []
-
-    def say(line: str) -> None:
-        line = printable(line)
-        notes.append(line)
-        print(f"trialign: {line}", file=sys.stderr)
-
-    decoded = decode_recordings(request, say)
+    decoded = decode_recordings(request, partial(_say, notes))
     write_ranking(out / TABLE, decoded.ranked)
     settings = where_found(decoded, request)
     write_contact_sheet(out / SHEET, decoded.ranked, decoded.gallery.files, settings, notes, most=sheet)
     queries, size = len(decoded.ranked.queries), len(decoded.ranked.image_ids)
     typer.echo(f"decode: {queries} queries, gallery of {size} images: {decoded.ranked.summary()} -> {out}")
+
+
+def _say(notes: list[str], line: str) -> None:
+    from pipeline_lib.commands.model_page import printable
+
+    notes.append(printable(line))
+    print(f"trialign: {notes[-1]}", file=sys.stderr)
 
 
 def check_folder(out: Path) -> None:

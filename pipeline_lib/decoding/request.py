@@ -57,7 +57,8 @@ class Request:
     Raises
     ------
     InputError
-        If a value is not allowed, or events or sessions do not go with the recordings one by one.
+        If a value is not allowed, a recording is given twice, or events or sessions do not go with the recordings one
+        by one.
     """
 
     model: Path

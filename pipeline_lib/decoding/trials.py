@@ -117,12 +117,7 @@ def _part(
             "what they did before is not known and cannot be done here"
         )
     owner, number = session_of(file, trained.people, session, fitted=request.whitening == "model")
-    events, named = _events(opened, events_file, request.image_column, coded=table is not None)
-    trials, left_out = shown_images(events, table, request.split, gallery, named=named, file=events_file or file)
-    if left_out:
-        say(f"{events_file or file}: left out: {left_out}")
-    if doubled := int(trials["onset"].duplicated().sum()):
-        say(f"{events_file or file}: {doubled} events begin at the same sample as another; each is a trial")
+    trials = _trials(opened, events_file, request, table, gallery, say)
     epochs, kept = _epochs(opened, trials["onset"].to_numpy(), request, trained, say)
     if not kept.all():
         limit = trained.params.reject_peak_to_peak
@@ -135,6 +130,25 @@ def _part(
     )
     frame = trial_frame(str(file), number, seconds, trials["shown"].tolist())[kept]
     return Part(epochs, frame.reset_index(drop=True), owner)
+
+
+def _trials(
+    opened: Opened,
+    events_file: Path | None,
+    request: Request,
+    table: StimulusTable | None,
+    gallery: Sequence[str],
+    say: Say,
+) -> pd.DataFrame:
+    """Onset of each trial, and what it showed."""
+    told_by = events_file or opened.file
+    events, named = _events(opened, events_file, request.image_column, coded=table is not None)
+    trials, left_out = shown_images(events, table, request.split, gallery, named=named, file=told_by)
+    if left_out:
+        say(f"{told_by}: left out: {left_out}")
+    if doubled := int(trials["onset"].duplicated().sum()):
+        say(f"{told_by}: {doubled} events begin at the same sample as another; each is a trial")
+    return trials
 
 
 def _events(opened: Opened, file: Path | None, image_column: str | None, *, coded: bool) -> tuple[pd.DataFrame, bool]:
