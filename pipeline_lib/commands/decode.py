@@ -5,6 +5,7 @@ trialign decode --model data/runs/intra/sub-01-seed0 --recording new/raw_eeg_tes
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,60 +15,131 @@ from pipeline_lib.common.errors import InputError
 
 SHEET = "contact_sheet.html"
 TABLE = "ranking.csv"
+SHOWN, TREATED, ENCODED = "What was shown", "How the recordings are treated", "How the images are encoded"
 
 
 def decode(
     *,
-    model: Annotated[Path, typer.Option(help="The trained model: a folder of data/runs.")],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="The trained model: a folder of data/runs.")],
     recording: Annotated[
         list[Path],
         typer.Option(
+            metavar="FILE",
             help="A raw recording (FIF, BrainVision, EDF, CTF, ... or raw_eeg_*.npy of THINGS-EEG2), epochs "
-            "(*-epo.fif) or an epochs store (*.zarr.zip). May be repeated."
+            "(*-epo.fif) or an epochs store (*.zarr.zip). May be repeated.",
         ),
     ],
-    gallery: Annotated[Path, typer.Option(help="A folder of images, or a stimulus table.")],
+    gallery: Annotated[
+        Path, typer.Option(metavar="PATH", help="The images to choose from: a folder, or a stimulus table.")
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the images of a gallery that is a table. By default the folder of the table.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the best images to keep.")] = 5,
+    average: Annotated[
+        str,
+        typer.Option(metavar="image|none", help="image: rank the mean of each image's trials; none: each trial."),
+    ] = "none",
+    sheet: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many trials or means the contact sheet shows, at most.")
+    ] = 200,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for ranking.csv and contact_sheet.html.")] = Path(
+        "decoded"
+    ),
     events: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="FILE",
             help="Table (csv or tsv, as BIDS has it) with onset in seconds, or sample, and perhaps the image. One for "
-            "each recording; by default the recording's trigger channel or annotations."
+            "each recording; by default the recording's trigger channel or annotations.",
+            rich_help_panel=SHOWN,
         ),
     ] = None,
-    stimuli: Annotated[
-        Path | None, typer.Option(help="Stimulus table that tells what event codes stand for. Defaults to --gallery.")
+    image_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column that names the image, in --events or in the metadata of epochs, where it is not a usual one.",
+            rich_help_panel=SHOWN,
+        ),
     ] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the images of a gallery that is a table.")] = None,
-    split: Annotated[str, typer.Option(help="Rows of the stimulus table that count: train, test or center.")] = "test",
-    image_column: Annotated[str | None, typer.Option(help="Column of --events that names the image.")] = None,
-    stim_channel: Annotated[str | None, typer.Option(help="Trigger channel, where it is not the usual one.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Places that are kept.")] = 5,
-    average: Annotated[
-        str, typer.Option(help="image: rank the mean of each image's trials; none: each trial.")
-    ] = "none",
+    stim_channel: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Trigger channel, where it is not the usual one.", rich_help_panel=SHOWN),
+    ] = None,
+    stimuli: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Stimulus table that tells what event codes stand for. By default --gallery, if that is a table.",
+            rich_help_panel=SHOWN,
+        ),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="train|test|center", help="Rows of the stimulus tables that count.", rich_help_panel=SHOWN
+        ),
+    ] = "test",
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who of the people in training was recorded; 'unknown' for somebody else. By default the only one, "
+            "or of several nobody.",
+            rich_help_panel=TREATED,
+        ),
+    ] = None,
+    session: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="The model's session that each recording belongs to. By default by its file's name and folders, else "
+            "a new one.",
+            rich_help_panel=TREATED,
+        ),
+    ] = None,
     whitening: Annotated[
         str,
         typer.Option(
+            metavar="model|recording|none",
             help="model: by the model's session that this is, or for a new one by the mean noise of its sessions; "
-            "recording: by these trials themselves; none."
+            "recording: by these trials themselves; none: not at all.",
+            rich_help_panel=TREATED,
         ),
     ] = "model",
-    session: Annotated[
-        list[int] | None,
-        typer.Option(help="The model's session that each recording belongs to. By default by its name."),
-    ] = None,
-    subject: Annotated[
-        str | None, typer.Option(help="Who of the people in training was recorded; 'unknown' for somebody else.")
-    ] = None,
-    interpolate: Annotated[bool, typer.Option(help="Let MNE make up to 10 % of missing or bad channels.")] = False,
+    interpolate: Annotated[
+        bool,
+        typer.Option(
+            "--interpolate", help="Let MNE make up to 10 % of missing or bad channels.", rich_help_panel=TREATED
+        ),
+    ] = False,
     montage: Annotated[
-        str, typer.Option(help="MNE's name of the cap, for channels without positions.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="MNE's name of the cap, for interpolation where the recording has no positions.",
+            rich_help_panel=TREATED,
+        ),
     ] = "standard_1005",
-    features_model: Annotated[Path | None, typer.Option(help="Folder of the features' model, where it moved.")] = None,
-    device: Annotated[str, typer.Option(help="Where the gallery is encoded: auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU, for encoding the gallery.")] = 1,
-    sheet: Annotated[int, typer.Option(min=0, help="Queries on the contact sheet, at most.")] = 200,
-    out: Annotated[Path, typer.Option(help="Folder for ranking.csv and contact_sheet.html.")] = Path("decoded"),
+    features_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the image model that the brain was aligned to, where it moved since training.",
+            rich_help_panel=ENCODED,
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where the gallery is encoded.", rich_help_panel=ENCODED)
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of the CPU, to encode the gallery.", rich_help_panel=ENCODED)
+    ] = 1,
 ) -> None:
     """Rank a gallery of images for each trial of new recordings, by a trained model.
 
@@ -101,17 +173,19 @@ def decode(
     )
     check_folder(out)
     notes: list[str] = []
-
-    def say(line: str) -> None:
-        notes.append(line)
-        print(f"trialign: {line}", file=sys.stderr)
-
-    decoded = decode_recordings(request, say)
+    decoded = decode_recordings(request, partial(_say, notes))
     write_ranking(out / TABLE, decoded.ranked)
     settings = where_found(decoded, request)
     write_contact_sheet(out / SHEET, decoded.ranked, decoded.gallery.files, settings, notes, most=sheet)
     queries, size = len(decoded.ranked.queries), len(decoded.ranked.image_ids)
     typer.echo(f"decode: {queries} queries, gallery of {size} images: {decoded.ranked.summary()} -> {out}")
+
+
+def _say(notes: list[str], line: str) -> None:
+    from pipeline_lib.commands.model_page import printable
+
+    notes.append(printable(line))
+    print(f"trialign: {notes[-1]}", file=sys.stderr)
 
 
 def check_folder(out: Path) -> None:

@@ -16,9 +16,9 @@ UNKNOWN = "not recorded"
 def print_page(found: Mapping[str, Any]) -> None:
     """Print what :func:`pipeline_lib.commands.model.described` gave."""
     about = Table("model", box=SIMPLE_HEAD)
-    about.add_column(Text(_printable(found["folder"])), overflow="fold")
+    about.add_column(Text(printable(found["folder"])), overflow="fold")
     for name, value in _rows(found):
-        about.add_row(name, Text(_printable(value)))  # plain text: names may look like markup
+        about.add_row(name, Text(printable(value)))  # plain text: names may look like markup
     console = Console()
     console.print(about)
     console.print(_sessions(found))
@@ -87,7 +87,7 @@ def _image_model(features: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _validation(metrics: Mapping[str, Any]) -> str:
     """Such as ``loss 3.1; top-1 0.20, top-5 0.55 of 60 images (60 samples; chance 0.017, 0.083)``."""
     said = f"loss {metrics['loss']:.4g}" if "loss" in metrics else UNKNOWN
-    if not {"top1", "top5", "n", "samples"} <= metrics.keys():
+    if not {"top1", "top5", "n", "samples"} <= metrics.keys() or metrics["n"] < 1:
         return said
     n_images = metrics["n"]
     chance = f"chance {1 / n_images:.3f}, {min(5, n_images) / n_images:.3f}"
@@ -103,7 +103,7 @@ def _sessions(found: Mapping[str, Any]) -> Table:
             condition = "not whitened" if session["condition"] is None else f"{session['condition']:.4g}"
             standardized = "yes" if fitted["standardized"] else "no"
             cells = (subject, number, condition, standardized, ", ".join(session["files"]) or UNKNOWN)
-            table.add_row(*(Text(_printable(cell)) for cell in cells))
+            table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -123,6 +123,6 @@ def _names(names: str | list[str]) -> str:
     return names if isinstance(names, str) else " + ".join(names)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what would steer the terminal: a folder may come from anywhere."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -61,7 +61,7 @@ def _words(epochs: "mne.BaseEpochs", file: Path, column: str | None) -> tuple[li
         values = metadata[found]
         if pd.api.types.is_integer_dtype(values):
             return values.to_numpy(dtype=np.int64), False
-        return values.astype(str).str.strip().tolist(), True
+        return values.astype(str).str.strip().where(values.notna(), "").tolist(), True
     codes = epochs.events[:, 2].astype(np.int64)
     names = {code: name for name, code in epochs.event_id.items()}
     if all(str(code) == names[code].strip() for code in codes.tolist()):

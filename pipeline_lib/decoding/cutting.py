@@ -1,6 +1,5 @@
 """From a recording to epochs as the model was trained on: the very steps of stage `preprocess`, up to whitening."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.decoding.opened import Continuous, CutTrials
 from pipeline_lib.decoding.reading import Sensors, found_channels, mixing_of
 from pipeline_lib.decoding.shown import Say
-from pipeline_lib.recordings.cutting import epoch_blocks
+from pipeline_lib.recordings.cutting import CUT_BLOCK, Blocks, epoch_blocks
 from pipeline_lib.recordings.epochs import (
     correct_baseline,
     cropped,
@@ -21,10 +20,6 @@ from pipeline_lib.recordings.epochs import (
 from pipeline_lib.recordings.params import PreprocessParams
 from pipeline_lib.recordings.recording import Run, Signal
 from pipeline_lib.recordings.resampling import at_rate
-
-CUT_BLOCK = 64  # trials worked on at a time
-
-Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def cut_recording(

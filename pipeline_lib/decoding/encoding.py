@@ -58,6 +58,8 @@ def gallery_features(
     for view in views:
         if view not in (known := (RAW, STORED, *MADE_VIEWS)):
             raise bad_value("the model's view of the gallery", view, known, cure="train it again")
+    if not views or not layers:
+        raise InputError("the model names no view or no layer of the images; train it again")
     made_views = _recorded(card.features, "views", ViewsParams, needed=any(view in MADE_VIEWS for view in views))
     with TemporaryDirectory(prefix="trialign-gallery-") as scratch:
         store, bank = Path(scratch) / "vse.zarr.zip", Path(scratch) / "features.h5"

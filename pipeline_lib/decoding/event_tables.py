@@ -8,12 +8,15 @@ import pandas as pd
 from pipeline_lib.common.errors import InputError, did_you_mean, listed
 from pipeline_lib.recordings.bids_tables import MISSING, read_tsv
 
-IMAGE_COLUMNS = ("image", "file_path", "stim_file", "image_id", "event_code")
+CODE_COLUMN = "event_code"
+IMAGE_COLUMNS = ("image", "file_path", "stim_file", "image_id", CODE_COLUMN)
 ONSET_COLUMNS = ("onset", "sample")
 LARGEST = 2**53
 
 
-def read_events(file: Path, sfreq: float | None, image_column: str | None = None) -> tuple[pd.DataFrame, bool]:
+def read_events(
+    file: Path, sfreq: float | None, image_column: str | None = None, *, coded: bool = True
+) -> tuple[pd.DataFrame, bool]:
     """Read a table of events.
 
     Parameters
@@ -26,6 +29,9 @@ def read_events(file: Path, sfreq: float | None, image_column: str | None = None
     image_column : str or None
         The column that names the image or holds its event code. None takes the first of :data:`IMAGE_COLUMNS` that is
         there, if any.
+    coded : bool
+        Whole numbers are event codes, whatever their column is called. False: only in a column ``event_code``, and
+        images may be called by numbers. Defaults to True.
 
     Returns
     -------
@@ -48,8 +54,8 @@ def read_events(file: Path, sfreq: float | None, image_column: str | None = None
     events = pd.DataFrame({"onset": onset[told].round().astype(np.int64), "word": words[told]})
     if not len(events):
         raise InputError(f"{file}: holds no events with an onset{' and an image' if column else ''}")
-    numbers = pd.to_numeric(events["word"], errors="coerce") if column else None
-    if by_code := numbers is not None and bool((numbers == numbers.round()).all()):
+    numbers = pd.to_numeric(events["word"], errors="coerce") if coded or column == CODE_COLUMN else None
+    if by_code := column is not None and numbers is not None and bool((numbers == numbers.round()).all()):
         events["word"] = numbers.astype(np.int64)
     return events.sort_values("onset", kind="stable").reset_index(drop=True), bool(column) and not by_code
 
@@ -82,7 +88,8 @@ def _samples(table: pd.DataFrame, sfreq: float, file: Path) -> pd.Series:
     column = next((name for name in ONSET_COLUMNS if name in table), None)
     if column is None:
         raise InputError(
-            f"{file}: has neither a column onset (seconds) nor sample; it has: {listed(table.columns, most=20)}"
+            f"{file}: has neither a column onset (seconds) nor sample; it has: "
+            f"{listed(table.columns, most=20)}; a csv has commas between its columns, a tsv has tabs"
         )
     numbers = pd.to_numeric(table[column].where(table[column] != MISSING), errors="coerce").astype(float)
     samples = numbers * (sfreq if column == "onset" else 1.0)

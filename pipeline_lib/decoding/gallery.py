@@ -90,7 +90,7 @@ def features_folder(card: ModelCard, given: Path | None) -> Path:
             f"the model was trained on features that were supplied ready-made ({role}), so no other image can be "
             "encoded; train it on features of a model (features.model) to decode with a gallery"
         )
-    if given is None and not (role and models):
+    if given is None and not (role and models and isinstance(role, str) and isinstance(models, str)):
         raise InputError("the model does not say which model made its features; name its folder with --features-model")
     folder = given or Path(models) / role
     if not folder.is_dir():
@@ -102,7 +102,8 @@ def features_folder(card: ModelCard, given: Path | None) -> Path:
 
 
 def _table_of_folder(place: Path) -> StimulusTable:
-    found = sorted(path.relative_to(place) for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    images = (path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    found = sorted(path.relative_to(place) for path in images)
     files = [file.as_posix() for file in found if not any(part.startswith(".") for part in file.parts)]
     if unnamed := next((file for file in files if not _is_text(file)), None):
         raise InputError(f"{place}: the name of {unnamed!r} is not UTF-8; rename the file")

@@ -15,6 +15,8 @@ from pipeline_lib.recordings.whitening import noise_covariance, scale_channels, 
 
 WhiteningName = Literal["model", "recording", "none"]
 WHITENINGS: tuple[WhiteningName, ...] = get_args(WhiteningName)
+UNLIKE = 10.0  # so many times stronger or weaker than in training is hardly the same unit
+MEASURED = 100  # trials suffice to tell
 
 
 def treat(
@@ -46,6 +48,8 @@ def treat(
     own = any(fitted.matrices for fitted in people.values())
     if how == "recording" and not own:
         raise InputError("--whitening is 'recording', but the model's trials were not whitened; leave it out")
+    if how != "model" and len(waiting) < len(parts):
+        say(f"trials of an epochs store stay as they were preprocessed: --whitening {how} is not applied to them")
     if how == "none" and own and waiting:
         say("the model's trials were whitened, these are not (--whitening none)")
     if how == "model" and own:
@@ -54,6 +58,8 @@ def treat(
         _whiten_by_themselves(waiting, params, say)
     for part in waiting:
         _scale(part, people)
+        if how == "model" and (own or any(fitted.scale is not None for fitted in people.values())):
+            _say_unlike(part, say)
 
 
 def mean_whitening(matrices: Sequence[np.ndarray]) -> np.ndarray:
@@ -80,30 +86,48 @@ def mean_whitening(matrices: Sequence[np.ndarray]) -> np.ndarray:
 def _whiten_by_model(parts: Sequence[Part], people: Mapping[str, Fitted], say: Say) -> None:
     sessions = [w for fitted in people.values() for w in fitted.matrices.values()]
     for part in parts:
-        if part.owner:
-            whiten(part.epochs, people[part.owner].matrices[part.session])
+        own = people[part.owner].matrices.get(part.session) if part.owner else None
+        if own is not None:
+            whiten(part.epochs, own)
             continue
         known = "; ".join(f"{name} {', '.join(map(str, fitted.matrices))}" for name, fitted in people.items())
         say(
             f"{part.recording}: a new session; whitened by the mean noise covariance of the model's {len(sessions)} "
-            f"sessions ({known}); if it is one of these, name it with --session"
+            f"session{'s' if len(sessions) > 1 else ''} ({known}); if it is one of these, name it with --session"
         )
         whiten(part.epochs, mean_whitening(sessions))
 
 
 def _whiten_by_themselves(parts: Sequence[Part], params: PreprocessParams, say: Say) -> None:
-    sessions: dict[int | str, list[Part]] = {}
+    sessions: dict[str, list[Part]] = {}
     for part in parts:
-        sessions.setdefault(part.session or part.recording, []).append(part)
-    for name, group in sessions.items():
+        name = f"{part.owner} session {part.session}".lstrip() if part.session else part.recording
+        sessions.setdefault(name, []).append(part)
+    for where, group in sessions.items():
         epochs, number = np.concatenate([part.epochs for part in group]), count()
         shown = [image or f"unknown {next(number)}" for part in group for image in part.frame["shown"]]
-        where = name if isinstance(name, str) else f"session {name}"
-        covariance = noise_covariance(epochs, np.array(shown), params.whitening.covariance, where=where)
-        w = whitening_of(covariance, where=where).matrix
+        w = _own_matrix(epochs, np.array(shown), params, where)
         say(f"{where}: whitened by the noise of its own {len(epochs)} trials")
         for part in group:
             whiten(part.epochs, w)
+
+
+def _own_matrix(epochs: np.ndarray, shown: np.ndarray, params: PreprocessParams, where: str) -> np.ndarray:
+    try:
+        covariance = noise_covariance(epochs, shown, params.whitening.covariance, where=where)
+        return whitening_of(covariance, where=where).matrix
+    except InputError as error:  # what it says to do is for stage `preprocess`
+        raise InputError(f"{str(error).split(';')[0]}; take --whitening model") from None
+
+
+def _say_unlike(part: Part, say: Say) -> None:
+    """The model's noise would have come out of whitening or scaling with deviation 1."""
+    deviation = float(np.median(part.epochs[:MEASURED].std(axis=(0, 2), dtype=np.float64)))
+    if np.isfinite(deviation) and not 1 / UNLIKE < deviation < UNLIKE:
+        say(
+            f"{part.recording}: {deviation:.3g} times as strong as the recordings of the model's training; are they in "
+            "volts (EEG) or tesla (MEG), and from the same amplifier settings?"
+        )
 
 
 def _scale(part: Part, people: Mapping[str, Fitted]) -> None:

@@ -45,7 +45,8 @@ class Ranked:
             return "what was shown is unknown, or not in the gallery"
         size = len(self.image_ids)
         parts = [f"top-{k} {np.mean(known <= k):.1%} (chance {min(k, size) / size:.1%})" for k in (1, 5)]
-        of = "" if len(known) == len(self.queries) else f" of the {len(known)} whose image is in the gallery"
+        n_queries = len(self.queries)
+        of = "" if len(known) == n_queries else f"; over the {len(known)} of {n_queries} whose image is in the gallery"
         return f"{', '.join(parts)}, median rank {np.median(known):g} of {size}{of}"
 
 

@@ -57,7 +57,8 @@ class Request:
     Raises
     ------
     InputError
-        If a value is not allowed, or events or sessions do not go with the recordings one by one.
+        If a value is not allowed, a recording is given twice, or events or sessions do not go with the recordings one
+        by one.
     """
 
     model: Path
@@ -81,10 +82,13 @@ class Request:
     threads: int
 
     def __post_init__(self) -> None:
-        choices = {"split": SPLITS, "whitening": WHITENINGS, "average": AVERAGES}
+        choices = {"split": SPLITS, "whitening": WHITENINGS, "average": AVERAGES, "device": get_args(DeviceName)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise bad_value(f"--{name}", getattr(self, name), allowed)
+        for number, file in enumerate(self.recordings):
+            if file in self.recordings[:number]:
+                raise InputError(f"--recording {file} is given twice; its trials would count twice")
         for name, given in {"--events": self.events, "--session": self.sessions}.items():
             if given and len(given) != len(self.recordings):
                 raise InputError(

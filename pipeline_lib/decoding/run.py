@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline_lib.common.errors import InputError, bad_value
+from pipeline_lib.common.errors import InputError, bad_value, listed
 from pipeline_lib.common.stimulus_table import StimulusTable, read_stimulus_table
 from pipeline_lib.decoding.gallery import Gallery, features_folder, read_gallery
 from pipeline_lib.decoding.noise import treat
@@ -25,6 +25,7 @@ from pipeline_lib.training.model_card import ModelCard
 from pipeline_lib.training.run_folder import CARD, load_run
 
 NOBODY = "unknown"
+ALIKE_DECIMALS = 5  # the same image in another batch may differ in the last bits
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def decode_recordings(request: Request, say: Say) -> Decoded:
     from pipeline_lib.decoding.encoding import gallery_features  # takes seconds, and bad input is found by now
 
     features = gallery_features(gallery, card, folder, device=request.device, threads=request.threads)
+    _say_alike(gallery, features, say)
     images, brain = _embedded(model, features, epochs, None if subject is None else card.training_row(subject))
     targets = Targets(images, gallery.table.frame["concept"].tolist())
     similarity, _ = matcher_of(card, trained_with).match(brain, targets, "image")
@@ -97,15 +99,17 @@ def _images(request: Request) -> tuple[StimulusTable | None, Gallery]:
 
 
 def _queries(parts: Sequence[Part], request: Request, say: Say) -> tuple[np.ndarray, pd.DataFrame]:
+    for part in parts:
+        if not np.isfinite(part.epochs).all():
+            raise InputError(f"{part.recording}: trials hold values that are no numbers after preprocessing")
     epochs = np.concatenate([part.epochs for part in parts])
     trials = pd.concat([part.frame for part in parts], ignore_index=True).assign(trials=1)
-    if not np.isfinite(epochs).all():
-        raise InputError(f"{request.recordings[0]}: trials hold values that are no numbers after preprocessing")
     if request.average == "none":
         return epochs, trials
+    means, queries = averaged(epochs, trials)
     if unknown := int((trials["shown"] == "").sum()):
         say(f"{unknown} trials are left out of the means: what they showed is unknown")
-    return averaged(epochs, trials)
+    return means, queries
 
 
 def _say_unknown(queries: pd.DataFrame, items: np.ndarray, say: Say) -> None:
@@ -113,6 +117,16 @@ def _say_unknown(queries: pd.DataFrame, items: np.ndarray, say: Say) -> None:
     if absent := int((named & (items < 0)).sum()):
         first = queries.loc[named & (items < 0), "shown"].iloc[0]
         say(f"{absent} of {len(queries)} queries show images that are not in the gallery, such as {first}: no rank")
+
+
+def _say_alike(gallery: Gallery, features: np.ndarray, say: Say) -> None:
+    """Name images that the features' model cannot tell apart, such as copies of a file."""
+    alike: dict[bytes, list[str]] = {}
+    for image_id, row in zip(gallery.image_ids, np.round(features, ALIKE_DECIMALS) + 0.0, strict=True):
+        alike.setdefault(row.tobytes(), []).append(image_id)
+    for same in alike.values():
+        if len(same) > 1:
+            say(f"the gallery holds an image {len(same)} times, so it ranks at best {len(same)}: {listed(same)}")
 
 
 @torch.no_grad()

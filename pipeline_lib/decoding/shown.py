@@ -47,8 +47,10 @@ def shown_images(
     Raises
     ------
     InputError
-        If no event is a trial, or a name stands for several images.
+        If there are no events, none is a trial, or a name stands for several images.
     """
+    if not len(events):
+        raise InputError(f"{file}: holds no events; give them with --events")
     words = events["word"]
     if pd.api.types.is_integer_dtype(words):
         shown = pd.Series("", events.index) if table is None else words.map(_by_code(table, split))

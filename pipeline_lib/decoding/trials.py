@@ -85,7 +85,7 @@ def read_parts(
         if file.name.endswith(ENDING):
             if request.events or request.sessions:
                 raise InputError(f"{file}: an epochs store knows events and sessions itself; leave out those options")
-            part = stored_part(file, trained.card, request.split)
+            part = stored_part(file, trained.card, request.split, say)
         else:
             events = request.events[number] if request.events else None
             session = request.sessions[number] if request.sessions else None
@@ -117,10 +117,7 @@ def _part(
             "what they did before is not known and cannot be done here"
         )
     owner, number = session_of(file, trained.people, session, fitted=request.whitening == "model")
-    events, named = _events(opened, events_file, request.image_column)
-    trials, left_out = shown_images(events, table, request.split, gallery, named=named, file=events_file or file)
-    if left_out:
-        say(f"{events_file or file}: left out: {left_out}")
+    trials = _trials(opened, events_file, request, table, gallery, say)
     epochs, kept = _epochs(opened, trials["onset"].to_numpy(), request, trained, say)
     if not kept.all():
         limit = trained.params.reject_peak_to_peak
@@ -135,13 +132,34 @@ def _part(
     return Part(epochs, frame.reset_index(drop=True), owner)
 
 
-def _events(opened: Opened, file: Path | None, image_column: str | None) -> tuple[pd.DataFrame, bool]:
+def _trials(
+    opened: Opened,
+    events_file: Path | None,
+    request: Request,
+    table: StimulusTable | None,
+    gallery: Sequence[str],
+    say: Say,
+) -> pd.DataFrame:
+    """Onset of each trial, and what it showed."""
+    told_by = events_file or opened.file
+    events, named = _events(opened, events_file, request.image_column, coded=table is not None)
+    trials, left_out = shown_images(events, table, request.split, gallery, named=named, file=told_by)
+    if left_out:
+        say(f"{told_by}: left out: {left_out}")
+    if doubled := int(trials["onset"].duplicated().sum()):
+        say(f"{told_by}: {doubled} events begin at the same sample as another; each is a trial")
+    return trials
+
+
+def _events(opened: Opened, file: Path | None, image_column: str | None, *, coded: bool) -> tuple[pd.DataFrame, bool]:
     """Onsets and words, and whether the words name images."""
     if not isinstance(opened, CutTrials):
-        return (opened.events(), False) if file is None else read_events(file, opened.header.sfreq, image_column)
+        if file is None:
+            return opened.events(), False
+        return read_events(file, opened.header.sfreq, image_column, coded=coded)
     if file is None:
         return opened.words, opened.named
-    events, named = read_events(file, None, image_column)
+    events, named = read_events(file, None, image_column, coded=coded)
     if (beyond := int(events["onset"].max())) >= len(opened.words):
         raise InputError(f"{file}: has {beyond + 1} rows for {len(opened.words)} trials of {opened.file}")
     return events, named

@@ -7,8 +7,10 @@ import sys
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from pipeline_lib.commands.decode import decode
+from pipeline_lib.commands.main import build_app
 from pipeline_lib.common.errors import InputError
 from pipeline_lib.decoding.ranking import COLUMNS
 from tests.decoding.small_study import Study, written_study
@@ -85,3 +87,19 @@ def test_bad_input_is_one_line_and_exit_code_2(study, tmp_path):
     assert result.returncode == 2
     assert result.stderr.startswith(f"trialign: {tmp_path / 'nothing' / 'model.json'}: no such file")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_help_tells_the_choices_and_groups_the_options():
+    shown = CliRunner().invoke(build_app("decode"), ["decode", "--help"], env={"COLUMNS": "100"}).stdout
+    for said in ("image|none", "model|recording|none", "train|test|center", "auto|cpu|cuda", "How the recordings are"):
+        assert said in shown
+    assert len(shown.splitlines()) < 90
+
+
+def test_names_cannot_steer_the_terminal(study, tmp_path, capsys):
+    (tmp_path / "events.csv").write_text("onset,image\n1.0,\x1b[31mred.png\n")
+    one = {"recording": [study.recording(1)], "events": [tmp_path / "events.csv"], "stimuli": None}
+    decode(**options(study, tmp_path / "out", **one))
+    said = capsys.readouterr().err
+    assert " [31mred.png: no rank" in said
+    assert "\x1b" not in said

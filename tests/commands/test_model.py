@@ -175,3 +175,10 @@ def test_a_folder_that_is_none_is_one_line(tmp_path, folder):
     (folder / "model.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(InputError, match=r"model\.safetensors: not a whole safetensors file"):
         said("show", folder)
+
+
+def test_validation_of_no_image_has_no_accuracy(folder):
+    card = json.loads((folder / "model.json").read_text())
+    card["metrics"] = {"loss": 1.5, "samples": 0, "n": 0, "top1": 0.0, "top5": 0.0}
+    (folder / "model.json").write_text(json.dumps(card))
+    assert rows(said("show", folder))["validation"] == "loss 1.5"

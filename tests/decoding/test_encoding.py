@@ -90,3 +90,15 @@ def test_an_image_that_does_not_decode(study, card, tmp_path, view, damage):
     broken.write_bytes(b"no picture" if damage == "text" else broken.read_bytes()[:3000])
     with pytest.raises(InputError, match=rf"^{broken}: .*; replace or remove it"):
         encoded(read_gallery(folder, None, "test", None), replace(card, gallery_view=view))
+
+
+@pytest.mark.parametrize("changes", [{"gallery_view": []}, {"target_layer": []}])
+def test_a_model_without_views_or_layers(card, gallery, changes):
+    with pytest.raises(InputError, match="the model names no view or no layer of the images; train it again"):
+        encoded(gallery, replace(card, **changes))
+
+
+@pytest.mark.parametrize("changes", [{"model": 3}, {"models": ["x"]}, {"model": None}])
+def test_a_model_that_does_not_say_what_made_its_features(card, gallery, changes):
+    with pytest.raises(InputError, match=r"does not say which model made its features; .*--features-model"):
+        encoded(gallery, replace(card, features=card.features | changes))

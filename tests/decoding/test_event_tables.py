@@ -6,10 +6,10 @@ from pipeline_lib.common.errors import InputError
 from pipeline_lib.decoding.event_tables import read_events
 
 
-def read(tmp_path, text, sfreq=200.0, name="events.csv", column=None):
+def read(tmp_path, text, sfreq=200.0, name="events.csv", column=None, coded=True):
     file = tmp_path / name
     file.write_bytes(text.encode() if isinstance(text, str) else text)
-    events, named = read_events(file, sfreq, column)
+    events, named = read_events(file, sfreq, column, coded=coded)
     return events["onset"].tolist(), events["word"].tolist(), named
 
 
@@ -44,6 +44,7 @@ def test_rows_of_cut_trials_need_no_onset(tmp_path):
     ("text", "message"),
     [
         ("time,image\n1,a\n", "has neither a column onset .* it has: time, image"),
+        ("onset;image\n1;a\n", "it has: onset;image; a csv has commas between its columns, a tsv has tabs"),
         ("onset,image\n1,a\nsoon,b\n", "line 3: onset is 'soon', allowed: a number or n/a"),
         ("onset,image\n1,a\ninf,b\n", "line 3: onset is 'inf'"),
         ("onset,image\nn/a,a\n", "holds no events with an onset and an image"),
@@ -66,3 +67,8 @@ def test_a_column_that_is_not_there(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"nothing.csv: cannot be read"):
         read_events(tmp_path / "nothing.csv", 200.0)
+
+
+def test_without_a_stimulus_table_numbers_name_images(tmp_path):
+    assert read(tmp_path, "onset,image\n1,007\n2,012\n", coded=False) == ([200, 400], ["007", "012"], True)
+    assert read(tmp_path, "onset,event_code\n1,7\n", coded=False) == ([200], [7], False)

@@ -57,3 +57,8 @@ def test_a_name_that_is_no_text(tmp_path):
     shutil.copy(__file__, bytes(tmp_path) + b"/\xff.png")
     with pytest.raises(InputError, match="is not UTF-8; rename the file"):
         read_gallery(touch(tmp_path, "a.png"), None, "test", None)
+
+
+def test_a_folder_called_like_an_image_is_none(tmp_path):
+    (touch(tmp_path, "a.png", "b.png") / "c.jpg").mkdir()
+    assert read_gallery(tmp_path, None, "test", None).image_ids == ["a", "b"]

@@ -96,3 +96,48 @@ def test_finished_trials_stay_as_they_are(section, said):
 def test_a_model_that_was_not_whitened_cannot_be_whitened_by_the_recording(section):
     with pytest.raises(InputError, match="--whitening is 'recording', but the model's trials were not whitened"):
         treat([part()], {"sub-01": Fitted()}, section, "recording", print)
+
+
+def test_sessions_of_two_people_are_whitened_apart(section, said):
+    parts = [part("sub-01", 1, n=60), part("sub-02", 1, n=60, seed=1, name="b")]
+    parts[1].epochs[:, 0] *= 30
+    treat(parts, {"sub-01": ONE, "sub-02": ONE}, section, "recording", said.append)
+    assert [line.split(": ")[0] for line in said] == ["sub-01 session 1", "sub-02 session 1"]
+    for each in parts:
+        np.testing.assert_allclose(each.epochs.std(axis=(0, 2)), 1, atol=0.15)
+
+
+def test_a_session_that_was_not_whitened_counts_as_new(section, said):
+    given = part("sub-01", 3)
+    before = given.epochs.copy()
+    treat([given], {"sub-01": ONE}, section, "model", said.append)
+    np.testing.assert_allclose(given.epochs, np.diag([3**-0.5, 0.5]) @ before, rtol=1e-5)
+    assert "a new session" in said[0]
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1e6, True), (3.0, False), (1.0, False), (0.3, False), (1e-6, True)])
+def test_another_unit_than_in_training_is_said(section, said, factor, told):
+    given = part("sub-01", 1)
+    given.epochs[:] = factor * np.linalg.inv(ONE.matrices[1]) @ given.epochs
+    treat([given], {"sub-01": ONE}, section, "model", said.append)
+    assert [line for line in said if "as strong as the recordings of the model's training" in line] == said
+    assert bool(said) == told
+
+
+def test_without_whitening_or_scaling_nothing_tells_the_unit(section, said):
+    given = part("sub-01", 1)
+    given.epochs[:] *= 1e6
+    treat([given], {"sub-01": Fitted()}, section, "model", said.append)
+    assert not said
+
+
+def test_what_cannot_be_whitened_by_itself_says_what_to_do(section):
+    section = section.model_copy(update={"whitening": section.whitening.model_copy(update={"covariance": "time"})})
+    with pytest.raises(InputError, match=r"^a: no image was shown twice; take --whitening model$"):
+        treat([part()], {"sub-01": ONE}, section, "recording", print)
+
+
+def test_a_store_is_not_whitened_another_way_in_silence(section, said):
+    finished = Part(part().epochs, part().frame, finished=True)
+    treat([finished], {"sub-01": ONE}, section, "none", said.append)
+    assert said == ["trials of an epochs store stay as they were preprocessed: --whitening none is not applied to them"]

@@ -42,7 +42,9 @@ def test_the_summary():
     assert ranked([[0.1, 0.3, 0.2], [0.9, 0.1, 0.5]], [2, 0]).summary() == (
         "top-1 50.0% (chance 33.3%), top-5 100.0% (chance 100.0%), median rank 1.5 of 3"
     )
-    assert ranked([[0.1, 0.3, 0.2]] * 2, [1, -1]).summary().endswith("of 3 of the 1 whose image is in the gallery")
+    assert (
+        ranked([[0.1, 0.3, 0.2]] * 2, [1, -1]).summary().endswith("of 3; over the 1 of 2 whose image is in the gallery")
+    )
 
 
 def test_means_of_the_trials_of_an_image():

@@ -197,7 +197,7 @@ def test_a_new_session_is_whitened_by_the_mean_noise_and_says_so(study, said, tm
 def test_whitening_by_the_recording_itself_and_none(study, said, whole):
     own = decoded(study, said, whitening="recording")
     assert [line for line in said if "own 30 trials" in line] == [
-        f"session {session}: whitened by the noise of its own 30 trials" for session in SESSIONS
+        f"sub-01 session {session}: whitened by the noise of its own 30 trials" for session in SESSIONS
     ]
     none = decoded(study, said, whitening="none")
     assert said[-1] == "the model's trials were whitened, these are not (--whitening none)"
@@ -267,7 +267,7 @@ def test_images_outside_the_gallery_have_no_rank(study, said, tmp_path):
     ranked = decoded(study, said, gallery=tmp_path, images=None).ranked
     assert (ranked.queries["rank"] > 0).sum() == 3
     assert "7 of 10 queries show images that are not in the gallery" in said[-1]
-    assert ranked.summary().endswith("of the 3 whose image is in the gallery")
+    assert ranked.summary().endswith("over the 3 of 10 whose image is in the gallery")
 
 
 def test_the_sheet_says_what_was_decoded(study, whole):
@@ -315,6 +315,7 @@ def test_a_model_of_another_version(study, said, tmp_path):
         ({"average": "all"}, "--average is 'all'"),
         ({"split": "tset"}, "--split is 'tset', allowed: train, test, center; did you mean 'test'"),
         ({"split": "center"}, "the gallery holds no images of split center; a ranking needs at least 2"),
+        ({"device": "gpu"}, "--device is 'gpu', allowed: auto, cpu, cuda"),
         ({"montage": "standart_1005"}, None),
     ],
 )
@@ -332,3 +333,37 @@ def test_a_model_of_features_that_nobody_can_make_again(study, said, tmp_path):
     edited(model / "model.json", features=features | {"architecture": "supplied"})
     with pytest.raises(InputError, match=r"features that were supplied ready-made .*, so no other image"):
         decoded(study, said, model=model)
+
+
+def test_a_recording_given_twice(study):
+    with pytest.raises(InputError, match=r"ses-01/raw_eeg_test\.npy is given twice; its trials would count twice"):
+        study.request(recordings=[study.recording(1), study.recording(2), study.recording(1)])
+
+
+def test_events_that_stand_twice_in_a_table_are_said(study, said, tmp_path):
+    table = tmp_path / "events.csv"
+    events_of(study, 1).iloc[[0, 1, 1, 1]].to_csv(table, index=False)
+    decoded(study, said, recordings=[study.recording(1)], events=[table], average="none")
+    assert said == [f"{table}: 2 events begin at the same sample as another; each is a trial"]
+
+
+def test_copies_of_an_image_are_named(study, said, tmp_path):
+    photos = shutil.copytree(study.gallery, tmp_path / "photos")
+    shutil.copy(photos / "03_thing" / "test03.png", photos / "copy.png")
+    found = decoded(study, said, gallery=photos, images=None)
+    assert said[-1] == "the gallery holds an image 2 times, so it ranks at best 2: 03_thing/test03, copy"
+    queries = found.ranked.queries
+    assert queries.loc[queries["shown"] == "test/03_thing/test03", "rank"].item() >= 2
+
+
+def test_images_called_by_numbers(study, said, tmp_path):
+    photos, table = tmp_path / "photos", tmp_path / "events.csv"
+    photos.mkdir()
+    for code in (1, 2, 3):
+        shutil.copy(next(study.gallery.glob(f"{code:02d}_*/*.png")), photos / f"{code:03d}.png")
+    events = events_of(study, 1).query("event_code < 4")
+    events.assign(image=[f"{code:03d}" for code in events["event_code"]])[["onset", "image"]].to_csv(table, index=False)
+    request = {"recordings": [study.recording(1)], "events": [table], "gallery": photos, "stimuli": None}
+    queries = decoded(study, said, images=None, **request).ranked.queries
+    assert sorted(queries["shown"]) == ["001", "002", "003"]
+    assert (queries["rank"] > 0).all()

@@ -61,3 +61,8 @@ def test_rows_of_the_gallery():
     items = gallery_items(["test/dog", "", "bird", "test/cat", "test/dog"], ["01/cat", "dog"], where="photos")
     assert items.tolist() == [1, -1, -1, -1, 1]
     assert gallery_items(["test/cat"], ["cat", "dog"], where="photos").tolist() == [0]
+
+
+def test_a_recording_without_events():
+    with pytest.raises(InputError, match=r"new\.fif: holds no events; give them with --events"):
+        shown([])
