@@ -98,6 +98,8 @@ def load_fitted(folder: Path, subject: str, *, n_channels: int | None = None) ->
     except (SafetensorError, OSError, TypeError) as error:  # numpy has not all of its types
         raise InputError(f"{path}: not a whole safetensors file ({error}); {CURE}") from None
     _check_forms(tensors, n_channels, path)
+    if (f"mean/{subject}" in tensors) != (f"scale/{subject}" in tensors):
+        raise InputError(f"{path}: of mean/{subject} and scale/{subject} one is missing; {CURE}")
     matrices = {int(name.split("/")[2]): tensors[name] for name in names if name.startswith("whitening/")}
     mean, scale = (tensors.get(f"{name}/{subject}") for name in ("mean", "scale"))
     return Fitted(dict(sorted(matrices.items())), mean, scale, sessions)
@@ -124,5 +126,9 @@ def _check_forms(tensors: Mapping[str, np.ndarray], n_channels: int | None, path
                 f"{path}: {name} is {array.dtype} of shape {array.shape}, expected finite float64 of shape {wanted}; "
                 f"{CURE}"
             )
+        if kind == "scale" and not (array > 0).all():
+            raise InputError(f"{path}: {name} must be positive; {CURE}")
+        if kind == "whitening" and not (np.allclose(array, array.T) and np.linalg.eigvalsh(array)[0] > 0):
+            raise InputError(f"{path}: {name} is no whitening matrix, which is symmetric and positive definite; {CURE}")
         if kind == "whitening" and not (len(parts) == 2 and parts[1].isdecimal()):
             raise InputError(f"{path}: {name} names no session; {CURE}")

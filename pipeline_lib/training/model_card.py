@@ -1,6 +1,8 @@
 """model.json: what a model's weights mean, checked when it is read: a run folder may come from anywhere."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline_lib.common.errors import InputError, bad_value, did_you_mean
+from pipeline_lib.common.errors import InputError, bad_value, did_you_mean, listed
 from pipeline_lib.training.base import Shapes
 from pipeline_lib.training.models import MODELS
 
@@ -136,8 +138,18 @@ def _check_values(card: ModelCard, where: str) -> None:
     for name, size in vars(card.shapes).items():
         if size is not None and not 0 < size <= LARGEST:
             raise bad_value(f"shapes.{name}", size, f"1 to {LARGEST}", where=where, cure=CURE)
+    if card.sfreq is not None and not 0 < card.sfreq < math.inf:
+        raise bad_value("sfreq", card.sfreq, "a positive number of Hz", where=where, cure=CURE)
+    if not math.isfinite(card.tmin):
+        raise bad_value("tmin", card.tmin, "a number of seconds", where=where, cure=CURE)
     for name, count in {"ch_names": len(card.ch_names), "ch_types": len(card.ch_types)}.items():
         if count != card.shapes.n_channels and (count or name == "ch_names"):
             raise InputError(f"{where}: {name} has {count} entries for {card.shapes.n_channels} channels; {CURE}")
     if len(card.trained_on) != card.shapes.n_subjects:
         raise InputError(f"{where}: trained_on names {len(card.trained_on)} of {card.shapes.n_subjects} people; {CURE}")
+    for name in ("target_view", "target_layer", "gallery_view"):
+        if not getattr(card, name):
+            raise bad_value(name, getattr(card, name), "a name, or several", where=where, cure=CURE)
+    for name, names in {"ch_names": card.ch_names, "trained_on": card.trained_on}.items():
+        if doubled := [each for each, count in Counter(names).items() if count > 1]:
+            raise InputError(f"{where}: {name} has more than once: {listed(doubled)}; {CURE}")

@@ -120,6 +120,10 @@ def test_metadata_without_sessions_are_one_line(tmp_path, metadata):
             np.zeros(4),
             r"mean/sub-01 is float64 of shape \(4,\), expected finite float64 of shape \(3,\)",
         ),
+        ("whitening/sub-01/1", np.zeros((3, 3)), "is no whitening matrix, which is symmetric and positive definite"),
+        ("whitening/sub-01/1", np.triu(np.ones((3, 3))), "is no whitening matrix"),
+        ("scale/sub-01", np.array([1.0, 0.0, 2.0]), "scale/sub-01 must be positive; train"),
+        ("mean/sub-01", np.zeros(3), "of mean/sub-01 and scale/sub-01 one is missing; train"),
         ("noise/sub-01", np.zeros(3), "expected finite float64 of shape None"),
     ],
 )
