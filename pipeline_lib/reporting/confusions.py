@@ -12,7 +12,7 @@ CAPTION = (
     "the column. The concepts are those that take part in most errors; what is missing to 1 in a row was found among "
     "concepts that are not shown."
 )
-CATEGORY_CAPTION = "The same by category; each row adds up to 1."
+CATEGORY_CAPTION = "The same by {system}; each row adds up to 1."
 MOST = 20
 CELL = 0.24  # inches
 
@@ -76,14 +76,16 @@ def _draw_matrices(matrices: dict[str, pd.DataFrame], title: str, what: str) -> 
     side = 2.2 + CELL * max(len(matrix) for matrix in matrices.values())
     figure = new_figure(1, len(matrices), width=side + 0.6, height=side)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    largest = max(1e-9, *(float(matrix.to_numpy().max()) for matrix in matrices.values()))
     for axes, (protocol, matrix) in zip(panels, matrices.items(), strict=True):
-        _draw_matrix(axes, matrix)
+        _draw_matrix(axes, matrix, largest)
         label(axes, title=f"{title}, {protocol}-subject", x=f"{what} found", y=f"{what} seen")
     return figure
 
 
-def _draw_matrix(axes: Axes, matrix: pd.DataFrame) -> None:
-    image = axes.imshow(matrix, vmin=0, vmax=max(1e-9, float(matrix.to_numpy().max())), cmap="Blues")
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, largest: float) -> None:
+    """All panels have one scale of colours, so that they can be compared."""
+    image = axes.imshow(matrix, vmin=0, vmax=largest, cmap="Blues")
     axes.figure.colorbar(image, ax=axes, label="share of the row's queries", shrink=0.8)
     place = np.arange(len(matrix))
     axes.set_xticks(place, matrix.columns, rotation=90, fontsize="x-small")

@@ -29,7 +29,7 @@ def legend_below(axes: Axes, *, columns: int = 2) -> None:
     axes.legend(fontsize="small", ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
 
 
-def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> None:
+def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str, style: str = "-") -> None:
     """The mean over runs as a line, and one standard deviation to each side where there are several runs.
 
     Parameters
@@ -40,10 +40,12 @@ def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> No
         NaN where a run has no value, as after it stopped early.
     name : str
         For the legend.
+    style : str
+        Of the line, as Matplotlib has it. Defaults to a solid one.
     """
     runs = pd.DataFrame(values)
     mean = runs.mean()
-    (line,) = axes.plot(x, mean, label=name)
+    (line,) = axes.plot(x, mean, linestyle=style, label=name)
     if len(values) > 1:
         spread = runs.std()
         axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.2, linewidth=0)

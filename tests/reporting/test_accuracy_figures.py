@@ -158,3 +158,27 @@ def test_captions_say_what_the_papers_found():
         assert word in time_windows.CAPTION
     for word in ("occipital 4.6", "temporal 1", "frontal -0.25"):
         assert word in regions.CAPTION
+
+
+def test_early_regions_are_shown_by_top_5(areas):
+    costly = (areas["kind"] == "without") & (areas["region"] == "occipital")
+    areas["top5"] = np.where(costly, 0.7, 1.0)
+    left, right = regions.draw_early(areas).axes[:2]
+    np.testing.assert_allclose([bar.get_height() for bar in left.patches], [30, 0], atol=1e-9)
+    assert left.get_ylabel() == "top-5 lost (% points)"
+    assert right.get_ylabel() == "top-5 accuracy (%)"
+    assert "chance (50)" in legend_of(right)
+
+
+def test_confusions_of_both_protocols_share_a_scale(confused):
+    rare = confused.copy()
+    rare.loc[(rare["protocol"] == "inter"), "found"] = rare["concept"] + " again"
+    for table in (confused, rare):
+        limits = {axes.images[0].get_clim() for axes in panels(confusions.draw(table, most=3))}
+        assert len(limits) == 1
+
+
+def test_lines_of_windows_are_told_apart_without_colours(windows):
+    for axes in time_windows.draw(windows).axes:
+        drawn = {line.get_label().split(":")[0]: line.get_linestyle() for line in axes.lines}
+        assert len({drawn[kind] for kind in ("growing", "shrinking", "sliding")}) == 3
