@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 WIDTH, HEIGHT = 5.0, 3.4  # inches, of one panel
+BELOW_LABEL = 0.45  # inches below a panel, behind numbers and the name of its axis
 
 
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT) -> Figure:
@@ -25,8 +27,10 @@ def draw_chance(axes: Axes, level: float) -> None:
 
 
 def legend_below(axes: Axes, *, columns: int = 2) -> None:
-    """A legend under a panel, where it hides no data."""
-    axes.legend(fontsize="small", ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+    """A legend under a panel and the name of its axis, where it hides no data."""
+    below = offset_copy(axes.transAxes, axes.figure, y=-BELOW_LABEL)
+    look = {"fontsize": "small", "frameon": False, "ncols": columns}
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, **look)
 
 
 def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str, style: str = "-") -> None:

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline_lib.reporting.style import draw_band, label, literal, new_figure
+from pipeline_lib.reporting.style import draw_band, label, legend_below, literal, new_figure
 
-ROW_HEIGHT = 2.7  # inches
+ROW_HEIGHT = 3.1  # inches
 CAPTION = "Lines are means over the runs of all subjects and seeds, bands one standard deviation to each side."
 LOSS_CAPTION = (
     f"{CAPTION} Contrastive losses grow with the number of candidates: those of training and validation are not on one "
@@ -116,7 +116,7 @@ def _draw(axes: Axes, panel: Panel, curves: pd.DataFrame, protocol: str) -> None
         axes.plot(runs.columns, np.broadcast_to(level, runs.shape[1]), color="0.4", linestyle=":", label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(axes, title=f"{panel.title} ({literal(protocol)})", x="epoch", y=panel.y)
-    axes.legend(fontsize="small")
+    legend_below(axes, columns=3)
 
 
 def _mark_kept(axes: Axes, curves: pd.DataFrame) -> None:
@@ -124,7 +124,7 @@ def _mark_kept(axes: Axes, curves: pd.DataFrame) -> None:
     kept = curves.loc[curves.groupby("run")["valid_loss"].idxmin(), "epoch"]
     for number, epoch in enumerate(kept):
         axes.axvline(epoch, color="0.4", linestyle=":", linewidth=1, label=None if number else "epochs kept")
-    axes.legend(fontsize="small")
+    legend_below(axes, columns=3)
 
 
 def _of_runs(curves: pd.DataFrame, column: str) -> pd.DataFrame:
