@@ -9,7 +9,7 @@ CAPTION = (
     "Which channels, and when, put the shown image ahead of the others; means over the runs of all subjects and seeds. "
     "Contributions add up to the mean lead of the shown image: its cosine less that of the others. In the size "
     "(share of the sum over all windows and channels) signs are dropped, so that noise does not cancel and counts "
-    "everywhere."
+    "everywhere. Nothing is drawn far from all sensors."
 )
 
 

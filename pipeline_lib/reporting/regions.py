@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import draw_chance, label, new_figure
+from pipeline_lib.reporting.style import HEIGHT, draw_chance, label, legend_below, new_figure
 
 CAPTION = (
     "Top-1 accuracy that is lost without the sensors over a region (left) and that these sensors reach alone (right); "
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
     """
     name = f"top-{measure.removeprefix('top')}"
     protocols = table["protocol"].unique()
-    figure = new_figure(len(protocols), 2)
+    figure = new_figure(len(protocols), 2, height=HEIGHT + 0.3)
     for (left, right), protocol in zip(figure.subplots(len(protocols), 2, squeeze=False), protocols, strict=True):
         of_protocol = table[table["protocol"] == protocol]
         names = _named(of_protocol)
@@ -41,7 +41,7 @@ def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
         _draw_bars(right, 100 * _by_run(of_protocol, "only", measure), names)
         draw_chance(right, 100 * float(of_protocol[measure.replace("top", "chance")].mean()))
         label(right, title=f"One region alone, {protocol}-subject", x="region (sensors)", y=f"{name} accuracy (%)")
-        right.legend(fontsize="small", loc="upper right")
+        legend_below(right, lines=2)
     return figure
 
 

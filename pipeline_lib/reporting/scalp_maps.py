@@ -104,5 +104,6 @@ def _draw_map(axes: Axes, values: pd.DataFrame, limits: tuple[float, float], col
 
     places = values[["x", "y"]].to_numpy()
     look = {"vlim": limits, "cmap": colors, "sensors": len(places) <= MOST_DOTS, "contours": 0}
+    look["extrapolate"] = "local"  # sensors of a part of the head say nothing about the rest of it
     image, _ = plot_topomap(values["value"].to_numpy(), places, axes=axes, sphere=HEAD, show=False, **look)
     return image

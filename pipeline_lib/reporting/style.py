@@ -8,6 +8,7 @@ from matplotlib.transforms import offset_copy
 
 WIDTH, HEIGHT = 5.0, 3.4  # inches, of one panel
 BELOW_LABEL = 0.45  # inches below a panel, behind numbers and the name of its axis
+LINE = 0.16  # inches of a line of text
 
 
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT) -> Figure:
@@ -26,9 +27,9 @@ def draw_chance(axes: Axes, level: float) -> None:
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=f"chance ({level:.3g})")
 
 
-def legend_below(axes: Axes, *, columns: int = 2) -> None:
-    """A legend under a panel and the name of its axis, where it hides no data."""
-    below = offset_copy(axes.transAxes, axes.figure, y=-BELOW_LABEL)
+def legend_below(axes: Axes, *, columns: int = 2, lines: int = 1) -> None:
+    """A legend under a panel and the name of its axis, where it hides no data; `lines` are those of a tick's label."""
+    below = offset_copy(axes.transAxes, axes.figure, y=-BELOW_LABEL - LINE * (lines - 1))
     look = {"fontsize": "small", "frameon": False, "ncols": columns}
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, **look)
 
