@@ -31,6 +31,8 @@ class Shown:
         Its panels have axes with labels; maps and pictures have none. Defaults to True.
     caption : str
         Stands below. Defaults to nothing.
+    absent : str
+        Stands in its place where the table has rows, and nothing in them can be drawn. Defaults to nothing.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Shown:
     chance: bool = False
     axes: bool = True
     caption: str = ""
+    absent: str = ""
 
     def __call__(self, materials: Materials) -> Iterator[Item]:
         """The figure; for a table without rows a line that says so."""
@@ -46,7 +49,10 @@ class Shown:
         if table.empty:
             yield nothing_in(self.title, materials, self.table)
             return
-        for name, figure in self.figures(table).items():
+        figures = self.figures(table)
+        if self.absent and not figures:
+            yield Lines(self.title, [self.absent])
+        for name, figure in figures.items():
             yield Drawing(f"{self.title}: {name}" if name else self.title, figure, self.caption)
 
     def figures(self, table: pd.DataFrame) -> dict[str, Figure]:

@@ -15,6 +15,10 @@ from pipeline_lib.common.errors import listed
 MAP_WIDTH, LINE_HEIGHT, TITLE_HEIGHT = 1.05, 1.25, 0.5  # inches
 PER_LINE = 12
 FEWEST_PLACES = 4  # that an interpolation between them is worth its name
+NO_PLACES = (
+    "No map: the names of the channels do not tell where they lie (EEG: 10-05 system, MEG: CTF and Neuromag). The "
+    "numbers stand in metrics/analysis."
+)
 MOST_DOTS = 128  # sensors of more channels are not marked: dots would hide the colours
 HEAD = (0.0, 0.0, 0.0, 1.0)  # centre and radius of the circle: places are shares of it
 PLACE = ["start", "stop", "ch_name", "x", "y"]

@@ -13,6 +13,7 @@ from pipeline_lib.reporting import (
     quality,
     regions,
     saliency_steps,
+    scalp_maps,
     similarity,
     time_windows,
     top_k,
@@ -137,6 +138,7 @@ THEMES = (
                 topographies.draw,
                 axes=False,
                 caption=topographies.CAPTION,
+                absent=scalp_maps.NO_PLACES,
             ),
             Shown(
                 "Attribution",
@@ -144,6 +146,7 @@ THEMES = (
                 attribution.draw,
                 axes=False,
                 caption=attribution.CAPTION,
+                absent=scalp_maps.NO_PLACES,
             ),
         ),
     ),
