@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pipeline_lib.reporting import categories, concepts, confusions, regions, time_windows
 from tests.reporting import made_analyses
@@ -182,3 +183,19 @@ def test_lines_of_windows_are_told_apart_without_colours(windows):
     for axes in time_windows.draw(windows).axes:
         drawn = {line.get_label().split(":")[0]: line.get_linestyle() for line in axes.lines}
         assert len({drawn[kind] for kind in ("growing", "shrinking", "sliding")}) == 3
+
+
+def test_long_names_leave_room_for_a_few_confused_concepts(confused):
+    names = {"thing 0": "a name of many words that nobody would give to a thing", "thing 1": "two\nlines"}
+    few = confused[confused["concept"].isin(["thing 0", "thing 1"])]
+    figure = confusions.draw(few.replace({"concept": names, "found": names}))
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            box = text.get_window_extent()
+            assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+    assert [tick.get_text() for tick in panels(figure)[0].get_yticklabels()] == [
+        "a name of many words that nob…",
+        "two lines",
+    ]
