@@ -8,6 +8,11 @@ For a response x, the baseline 0 and the score s of :mod:`pipeline_lib.analysis.
 m is the gradient with every nonlinearity f's slope replaced by (f(z(x)) − f(z(0))) / (z(x) − z(0)). Both are complete:
 Σ a = s(x) − s(0). On a linear model w both are exactly w ⊙ x.
 
+The baseline is 0, and not the mean response that fills masks (:mod:`pipeline_lib.analysis.masking`): where all images
+are queries each is right once and otherwise wrong as often, so that any one response, whatever it is, scores about 0
+in the mean, and adds nothing to the mean contribution. On the phantom (sub-01, both protocols) the mean response as the
+baseline moves no region's share of the contribution by more than 0.005.
+
 Attributions are of the input that the model sees. Of whitened responses x = W v, those of the sensors v would be
 v ⊙ Wᵀ∇s, with the same sum. They answer another question: Wᵀ∇s is a filter, and filters weigh sensors without any
 signal, to cancel noise that they share with others (Haufe et al., NeuroImage 2014). In whitened channels noise is equal

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from pipeline_lib.reporting.style import label, literal, new_figure
+from pipeline_lib.reporting.style import HEIGHT, label, legend_below, literal, new_figure
 
 STYLES = {"from-brain": "-", "to-brain": ":"}
 FAR = 10
@@ -25,7 +25,7 @@ def draw_accuracy_curves(table: pd.DataFrame, column: str, *, title: str, x: str
         Of the panels and their axes.
     """
     protocols = list(dict.fromkeys(table["protocol"]))
-    figure = new_figure(1, len(protocols))
+    figure = new_figure(1, len(protocols), height=HEIGHT + 0.8)
     grid = figure.subplots(1, len(protocols), squeeze=False, sharey=True)[0]
     for protocol, axes in zip(protocols, grid, strict=True):
         rows = table[table["protocol"] == protocol]
@@ -64,4 +64,4 @@ def _scale(axes: Axes, numbers: pd.Series) -> None:
     axes.set_xticks([known[0], *(tick for tick in TICKS if known[0] < tick <= known[-1])])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0, 102)
-    axes.legend(fontsize="small")
+    legend_below(axes)

@@ -5,6 +5,13 @@ from matplotlib.figure import Figure
 
 from pipeline_lib.reporting.scalp_maps import draw_map_rows, map_rows_of
 
+CAPTION = (
+    "Which channels, and when, put the shown image ahead of the others; means over the runs of all subjects and seeds. "
+    "Contributions add up to the mean lead of the shown image: its cosine less the mean of theirs. In the size "
+    "(share of the sum over all windows and channels) signs are dropped, so that noise does not cancel and counts "
+    "everywhere. Nothing is drawn far from all sensors."
+)
+
 
 def draw(table: pd.DataFrame) -> dict[str, Figure]:
     """Maps of the table of :mod:`pipeline_lib.analysis.attribution`, means over runs.

@@ -12,9 +12,10 @@ CAPTION = (
     "the column. The concepts are those that take part in most errors; what is missing to 1 in a row was found among "
     "concepts that are not shown."
 )
-CATEGORY_CAPTION = "The same by category; each row adds up to 1."
+CATEGORY_CAPTION = "The same by {system}; each row adds up to 1."
 MOST = 20
-CELL = 0.24  # inches
+CELL, SMALLEST, LETTER = 0.24, 2.4, 0.065  # inches: of a cell, all cells together, and a letter of a name
+LONGEST_NAME = 30  # letters
 
 
 def draw(table: pd.DataFrame, most: int = MOST) -> Figure:
@@ -73,18 +74,29 @@ def _most_confused(shares: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def _draw_matrices(matrices: dict[str, pd.DataFrame], title: str, what: str) -> Figure:
-    side = 2.2 + CELL * max(len(matrix) for matrix in matrices.values())
-    figure = new_figure(1, len(matrices), width=side + 0.6, height=side)
+    names = LETTER * max(len(_cut(name)) for matrix in matrices.values() for name in matrix.columns)
+    side = max(SMALLEST, CELL * max(len(matrix) for matrix in matrices.values()))
+    figure = new_figure(1, len(matrices), width=side + names + 1.4, height=side + names + 0.8)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    largest = max(1e-9, *(float(matrix.to_numpy().max()) for matrix in matrices.values()))
     for axes, (protocol, matrix) in zip(panels, matrices.items(), strict=True):
-        _draw_matrix(axes, matrix)
+        _draw_matrix(axes, matrix, largest)
         label(axes, title=f"{title}, {protocol}-subject", x=f"{what} found", y=f"{what} seen")
     return figure
 
 
-def _draw_matrix(axes: Axes, matrix: pd.DataFrame) -> None:
-    image = axes.imshow(matrix, vmin=0, vmax=max(1e-9, float(matrix.to_numpy().max())), cmap="Blues")
+def _draw_matrix(axes: Axes, matrix: pd.DataFrame, largest: float) -> None:
+    """All panels have one scale of colours, so that they can be compared."""
+    image = axes.imshow(matrix, vmin=0, vmax=largest, cmap="Blues")
     axes.figure.colorbar(image, ax=axes, label="share of the row's queries", shrink=0.8)
     place = np.arange(len(matrix))
-    axes.set_xticks(place, matrix.columns, rotation=90, fontsize="x-small")
-    axes.set_yticks(place, matrix.index, fontsize="x-small")
+    axes.set_xticks(place, [_cut(name) for name in matrix.columns], rotation=90, fontsize="x-small")
+    axes.set_yticks(place, [_cut(name) for name in matrix.index], fontsize="x-small")
+
+
+def _cut(name: str) -> str:
+    """On one line, and cut where it is long."""
+    line = " ".join(name.split())
+    if len(line) <= LONGEST_NAME:
+        return line
+    return line[: LONGEST_NAME - 1].rstrip("\\") + "…"  # no half of an escaped dollar sign

@@ -10,6 +10,12 @@ from pipeline_lib.reporting.style import label, new_figure
 
 MARKERS = {"brain": "o", "image": "^", "text": "s"}
 MOST_COLORS = 12
+# Of Okabe & Ito (Color Universal Design, 2008): eight that people tell apart whatever colours they see.
+OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#f0e442", "#000000")
+CAPTION = (
+    "One person of each protocol. Images that are represented alike lie close to each other; distances between far "
+    "ones, and the axes, mean nothing. Before alignment each space has a plane of its own; after it they share one."
+)
 OTHERS = "0.7"
 
 
@@ -56,8 +62,8 @@ def category_colors(run: pd.DataFrame) -> dict[str, object]:
     """A colour for each of the most frequent categories, at most :data:`MOST_COLORS`."""
     counts = run.loc[run["category"] != "", "category"].value_counts()
     names = sorted(counts.index[:MOST_COLORS])
-    palette = mpl.colormaps["tab10" if len(names) <= 10 else "Paired"]
-    return {name: palette(number) for number, name in enumerate(names)}
+    palette = OKABE_ITO if len(names) <= len(OKABE_ITO) else mpl.color_sequences["Paired"]
+    return dict(zip(names, palette, strict=False))
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colors: dict[str, object]) -> None:

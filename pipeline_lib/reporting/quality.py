@@ -19,6 +19,16 @@ MEASURES = {
     "evoked_snr": ("Single-trial signal", "evoked SNR (ratio)"),
     "noise_ceiling": ("Noise ceiling of the mean over repeats", "noise ceiling (correlation)"),
 }
+EVENTS_CAPTION = "Every event of the recordings: trials kept, by partition, and events left out, by the reason."
+SIGNAL_CAPTION = (
+    "Dots are sessions or partitions. Evoked SNR: variance of the response over images by that of a single trial's "
+    "noise. Noise ceiling: the most that a perfect prediction could correlate with the mean over an image's trials. "
+    "Both are means over channels and samples from onset on; the axes need not start at 0."
+)
+CHANNELS_CAPTION = (
+    "Each channel's standard deviation before whitening, as its distance from the median channel in robust standard "
+    "deviations; boxes span the quartiles, whiskers 1.5 times as far at most."
+)
 BAR = 0.7
 
 
@@ -100,7 +110,7 @@ def draw_channels(table: pd.DataFrame) -> Figure:
     axes.axhline(NOISY, color="tab:red", linestyle=":", linewidth=1, label="noisy channels are above")
     label(axes, title="Channels' standard deviations", x="subject", y="robust z (deviations)")
     _crowded(axes, len(groups))
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside lower center", frameon=False)
     return figure
 
 

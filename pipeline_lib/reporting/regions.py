@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import draw_chance, label, new_figure
+from pipeline_lib.reporting.style import HEIGHT, draw_chance, label, legend_below, new_figure
 
 CAPTION = (
     "Top-1 accuracy that is lost without the sensors over a region (left) and that these sensors reach alone (right); "
@@ -15,43 +15,51 @@ CAPTION = (
 )
 EARLY_CAPTION = (
     "As above, by a model that sees the first part of the response alone (analysis.regions.early): what is over the "
-    "back of the head first spreads later."
+    "back of the head first spreads later. Top-5, because so little of a response puts few images first: of an "
+    "accuracy near chance there is little to lose."
 )
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
     """Points lost without each region, and accuracy by it alone; a row of panels for each protocol.
 
     Parameters
     ----------
     table : DataFrame
         Not empty.
+    measure : {"top1", "top5"}
     """
+    name = f"top-{measure.removeprefix('top')}"
     protocols = table["protocol"].unique()
-    figure = new_figure(len(protocols), 2)
+    figure = new_figure(len(protocols), 2, height=HEIGHT + 0.3)
     for (left, right), protocol in zip(figure.subplots(len(protocols), 2, squeeze=False), protocols, strict=True):
         of_protocol = table[table["protocol"] == protocol]
         names = _named(of_protocol)
-        _draw_bars(left, 100 * _lost(of_protocol), names)
+        _draw_bars(left, 100 * _lost(of_protocol, measure), names)
         left.axhline(0, color="0.2", linewidth=0.8)
-        label(left, title=f"Without a region, {protocol}-subject", x="region (sensors)", y="top-1 lost (% points)")
-        _draw_bars(right, 100 * _by_run(of_protocol, "only"), names)
-        draw_chance(right, 100 * float(of_protocol["chance1"].mean()))
-        label(right, title=f"One region alone, {protocol}-subject", x="region (sensors)", y="top-1 accuracy (%)")
-        right.legend(fontsize="small", loc="upper right")
+        label(left, title=f"Without a region, {protocol}-subject", x="region (sensors)", y=f"{name} lost (% points)")
+        _draw_bars(right, 100 * _by_run(of_protocol, "only", measure), names)
+        draw_chance(right, 100 * float(of_protocol[measure.replace("top", "chance")].mean()))
+        label(right, title=f"One region alone, {protocol}-subject", x="region (sensors)", y=f"{name} accuracy (%)")
+        legend_below(right, lines=2)
     return figure
 
 
-def _by_run(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Top-1 accuracy, a row per run and a column per region, in the order of the table."""
+def draw_early(table: pd.DataFrame) -> Figure:
+    """As :func:`draw`, of top-5 accuracy: for metrics/analysis/early_regions.csv."""
+    return draw(table, "top5")
+
+
+def _by_run(table: pd.DataFrame, kind: str, measure: str) -> pd.DataFrame:
+    """Accuracy, a row per run and a column per region, in the order of the table."""
     of_kind = table[table["kind"] == kind]
-    wide = of_kind.pivot_table(index=["subject", "seed"], columns="region", values="top1")
+    wide = of_kind.pivot_table(index=["subject", "seed"], columns="region", values=measure)
     return wide[of_kind["region"].unique()]
 
 
-def _lost(table: pd.DataFrame) -> pd.DataFrame:
-    complete = table[table["kind"] == "all"].set_index(["subject", "seed"])["top1"]
-    return _by_run(table, "without").rsub(complete, axis=0)
+def _lost(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    complete = table[table["kind"] == "all"].set_index(["subject", "seed"])[measure]
+    return _by_run(table, "without", measure).rsub(complete, axis=0)
 
 
 def _named(table: pd.DataFrame) -> list[str]:

@@ -13,6 +13,10 @@ from pipeline_lib.reporting.style import literal, new_figure
 from pipeline_lib.stimuli.params import VseParams
 from pipeline_lib.stimuli.vse import extract_saliency, saliency_steps
 
+CAPTION = (
+    "The first test images. Each map is drawn from its own minimum (black) to its maximum (white); weights from 0, "
+    "suppressed, to 1, kept."
+)
 CELL = 1.45  # inches
 NATIVE = 512  # pixels of the panel's pictures where the views keep their native size
 NAME_WIDTH = 16  # letters

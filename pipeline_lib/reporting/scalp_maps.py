@@ -15,6 +15,10 @@ from pipeline_lib.common.errors import listed
 MAP_WIDTH, LINE_HEIGHT, TITLE_HEIGHT = 1.05, 1.25, 0.5  # inches
 PER_LINE = 12
 FEWEST_PLACES = 4  # that an interpolation between them is worth its name
+NO_PLACES = (
+    "No map: the names of the channels do not tell where they lie (EEG: 10-05 system, MEG: CTF and Neuromag). The "
+    "numbers stand in metrics/analysis."
+)
 MOST_DOTS = 128  # sensors of more channels are not marked: dots would hide the colours
 HEAD = (0.0, 0.0, 0.0, 1.0)  # centre and radius of the circle: places are shares of it
 PLACE = ["start", "stop", "ch_name", "x", "y"]
@@ -104,5 +108,6 @@ def _draw_map(axes: Axes, values: pd.DataFrame, limits: tuple[float, float], col
 
     places = values[["x", "y"]].to_numpy()
     look = {"vlim": limits, "cmap": colors, "sensors": len(places) <= MOST_DOTS, "contours": 0}
+    look["extrapolate"] = "local"  # sensors of a part of the head say nothing about the rest of it
     image, _ = plot_topomap(values["value"].to_numpy(), places, axes=axes, sphere=HEAD, show=False, **look)
     return image

@@ -7,6 +7,12 @@ from matplotlib.figure import Figure
 
 from pipeline_lib.reporting.style import draw_chance, label, new_figure
 
+CAPTION = (
+    "Rank correlation of distances (1 - cosine) between test images in two spaces, or between a space and categories; "
+    "bars are means over subjects and seeds, dots the runs. The bands are of the brain alone, by halves of a person's "
+    "own trials: their lower edge is what the halves agree, the upper one what a space without noise would reach with "
+    "the mean of all trials. Where an embedding keeps what repeats, its band lies above that of the responses."
+)
 COLORS = {"brain": "C0", "image": "C1", "text": "C2"}
 STRENGTH = {"before": 0.4, "after": 1.0}  # opacity of a stage's bars
 GROUP = 0.84  # of the distance between groups of bars

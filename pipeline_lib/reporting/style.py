@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 WIDTH, HEIGHT = 5.0, 3.4  # inches, of one panel
+BELOW_LABEL = 0.45  # inches below a panel, behind numbers and the name of its axis
+LINE = 0.16  # inches of a line of text
 
 
 def new_figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = HEIGHT) -> Figure:
@@ -24,12 +27,14 @@ def draw_chance(axes: Axes, level: float) -> None:
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=f"chance ({level:.3g})")
 
 
-def legend_below(axes: Axes, *, columns: int = 2) -> None:
-    """A legend under a panel, where it hides no data."""
-    axes.legend(fontsize="small", ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+def legend_below(axes: Axes, *, columns: int = 2, lines: int = 1) -> None:
+    """A legend under a panel and the name of its axis, where it hides no data; `lines` are those of a tick's label."""
+    below = offset_copy(axes.transAxes, axes.figure, y=-BELOW_LABEL - LINE * (lines - 1))
+    look = {"fontsize": "small", "frameon": False, "ncols": columns}
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, **look)
 
 
-def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> None:
+def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str, style: str = "-") -> None:
     """The mean over runs as a line, and one standard deviation to each side where there are several runs.
 
     Parameters
@@ -40,10 +45,12 @@ def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, *, name: str) -> No
         NaN where a run has no value, as after it stopped early.
     name : str
         For the legend.
+    style : str
+        Of the line, as Matplotlib has it. Defaults to a solid one.
     """
     runs = pd.DataFrame(values)
     mean = runs.mean()
-    (line,) = axes.plot(x, mean, label=name)
+    (line,) = axes.plot(x, mean, linestyle=style, label=name)
     if len(values) > 1:
         spread = runs.std()
         axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.2, linewidth=0)

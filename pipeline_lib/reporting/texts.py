@@ -49,13 +49,17 @@ def _metrics_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "chance %": " · ".join(percent(row["chance"][f"top{k}"]) for k in TOP_K),
         "p": "" if row["p"] is None else f"{row['p']:.2g}",
         "queries": f"{row['queries']} among {row['gallery_size']}",
-        "runs": f"{row['subjects']} subjects × {row['seeds']} seeds",
+        "runs": f"{_counted(row['subjects'], 'subject')} × {_counted(row['seeds'], 'seed')}",
     }
 
 
 def _accuracy(row: Mapping[str, Any], name: str) -> str:
     spread = f" ± {percent(row['sd'][name])}" if row["sd"] else ""
     return f"{percent(row[name])}{spread}{_interval(row, name, percent)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _short(value: float) -> str:

@@ -18,6 +18,7 @@ NAMES = {
     "shrinking": "shrinking: here to the end",
     "sliding": "sliding: around here",
 }
+STYLES = {"growing": "-", "shrinking": "--", "sliding": "-."}  # told apart without colours, too
 
 
 def draw(table: pd.DataFrame, measure: str = "top1") -> Figure:
@@ -51,7 +52,7 @@ def _draw_protocol(axes: Axes, table: pd.DataFrame, measure: str) -> None:
         of_kind = table[table["kind"] == kind]
         if len(of_kind):
             time, values = _curves(of_kind.assign(time=_shown_at(of_kind)), measure)
-            draw_band(axes, time, values, name=name)
+            draw_band(axes, time, values, name=name, style=STYLES[kind])
             if kind == "growing":
                 _mark_peak(axes, time, np.nanmean(values, axis=0))
     draw_chance(axes, float(table[measure.replace("top", "chance")].mean()))

@@ -7,6 +7,7 @@ is None where the system has no such columns, such as the weights of a single ob
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline_lib.reporting.style import draw_band, label, literal, new_figure
+from pipeline_lib.reporting.style import draw_band, label, legend_below, literal, new_figure
 
-ROW_HEIGHT = 2.7  # inches
+ROW_HEIGHT = 3.1  # inches
+CAPTION = "Lines are means over the runs of all subjects and seeds, bands one standard deviation to each side."
+LOSS_CAPTION = (
+    f"{CAPTION} Contrastive losses grow with the number of candidates: those of training and validation are not on one "
+    "level where batches and validation samples differ in number."
+)
+STYLES = ("-", "--", "-.")  # by turns, so that lines are told apart without colours, too
 BALANCE = 1.0  # of ρ: all modalities contribute alike
 TOTAL = "weight_total"
 
@@ -41,12 +48,15 @@ class Panel:
 
 
 def draw_losses(curves: pd.DataFrame) -> Figure | None:
-    """Training and validation loss of each objective, and the epochs whose weights were kept."""
+    """Training and validation loss of each objective, and the epochs whose weights were kept.
+
+    Objectives that are not validated, as those of BraVL that tell pairs from drawn ones, have no such line.
+    """
     parts = {"training": "train_", "validation": "valid_"}
-    panels = [
-        Panel(f"Loss {name}", "loss", {part: prefix + column for part, prefix in parts.items()})
-        for name, column in _names(curves, "train_").items()
-    ]
+    panels = []
+    for name, column in _names(curves, "train_").items():
+        lines = {part: prefix + column for part, prefix in parts.items() if prefix + column in curves}
+        panels.append(Panel(f"Loss {name}", "loss", lines))
     figure = _figure(curves, panels)
     if figure:
         grid = [axes for axes in figure.axes if axes.get_title()]
@@ -98,15 +108,15 @@ def _figure(curves: pd.DataFrame, panels: Sequence[Panel]) -> Figure | None:
 
 
 def _draw(axes: Axes, panel: Panel, curves: pd.DataFrame, protocol: str) -> None:
-    for name, column in panel.lines.items():
+    for (name, column), style in zip(panel.lines.items(), cycle(STYLES), strict=False):
         runs = _of_runs(curves, column)
-        draw_band(axes, runs.columns.to_numpy(), runs.to_numpy(dtype=float), name=literal(name))
+        draw_band(axes, runs.columns.to_numpy(), runs.to_numpy(dtype=float), name=literal(name), style=style)
     for name, reference in panel.reference.items():
         level = reference if isinstance(reference, float) else _of_runs(curves, reference).mean()
         axes.plot(runs.columns, np.broadcast_to(level, runs.shape[1]), color="0.4", linestyle=":", label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(axes, title=f"{panel.title} ({literal(protocol)})", x="epoch", y=panel.y)
-    axes.legend(fontsize="small")
+    legend_below(axes, columns=3)
 
 
 def _mark_kept(axes: Axes, curves: pd.DataFrame) -> None:
@@ -114,7 +124,7 @@ def _mark_kept(axes: Axes, curves: pd.DataFrame) -> None:
     kept = curves.loc[curves.groupby("run")["valid_loss"].idxmin(), "epoch"]
     for number, epoch in enumerate(kept):
         axes.axvline(epoch, color="0.4", linestyle=":", linewidth=1, label=None if number else "epochs kept")
-    axes.legend(fontsize="small")
+    legend_below(axes, columns=3)
 
 
 def _of_runs(curves: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pipeline_lib.reporting import categories, concepts, confusions, regions, time_windows
 from tests.reporting import made_analyses
@@ -158,3 +159,43 @@ def test_captions_say_what_the_papers_found():
         assert word in time_windows.CAPTION
     for word in ("occipital 4.6", "temporal 1", "frontal -0.25"):
         assert word in regions.CAPTION
+
+
+def test_early_regions_are_shown_by_top_5(areas):
+    costly = (areas["kind"] == "without") & (areas["region"] == "occipital")
+    areas["top5"] = np.where(costly, 0.7, 1.0)
+    left, right = regions.draw_early(areas).axes[:2]
+    np.testing.assert_allclose([bar.get_height() for bar in left.patches], [30, 0], atol=1e-9)
+    assert left.get_ylabel() == "top-5 lost (% points)"
+    assert right.get_ylabel() == "top-5 accuracy (%)"
+    assert "chance (50)" in legend_of(right)
+
+
+def test_confusions_of_both_protocols_share_a_scale(confused):
+    rare = confused.copy()
+    rare.loc[(rare["protocol"] == "inter"), "found"] = rare["concept"] + " again"
+    for table in (confused, rare):
+        limits = {axes.images[0].get_clim() for axes in panels(confusions.draw(table, most=3))}
+        assert len(limits) == 1
+
+
+def test_lines_of_windows_are_told_apart_without_colours(windows):
+    for axes in time_windows.draw(windows).axes:
+        drawn = {line.get_label().split(":")[0]: line.get_linestyle() for line in axes.lines}
+        assert len({drawn[kind] for kind in ("growing", "shrinking", "sliding")}) == 3
+
+
+def test_long_names_leave_room_for_a_few_confused_concepts(confused):
+    names = {"thing 0": "a name of many words that nobody would give to a thing", "thing 1": "two\nlines"}
+    few = confused[confused["concept"].isin(["thing 0", "thing 1"])]
+    figure = confusions.draw(few.replace({"concept": names, "found": names}))
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            box = text.get_window_extent()
+            assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+    assert [tick.get_text() for tick in panels(figure)[0].get_yticklabels()] == [
+        "a name of many words that nob…",
+        "two lines",
+    ]

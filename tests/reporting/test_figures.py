@@ -2,10 +2,13 @@
 
 import re
 import warnings
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pipeline_lib.reporting import quality
+from pipeline_lib.reporting.page import Lines
 from pipeline_lib.reporting.sections import figures
 from pipeline_lib.reporting.style import literal
 from tests.reporting.made_tables import MADE, PROTOCOLS
@@ -93,6 +96,14 @@ def test_names_from_outside_are_no_formulas(title):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")
             figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("title", ["Responses", "Attribution"])
+def test_maps_of_channels_without_a_place_are_a_line(title):
+    table = MADE[SHOWN[title].table].assign(x=np.nan, y=np.nan)
+    (line,) = SHOWN[title](SimpleNamespace(table=lambda name: table))
+    assert isinstance(line, Lines)
+    assert "do not tell where they lie" in line.lines[0]
 
 
 def test_a_table_of_every_registered_figure_is_made_up():

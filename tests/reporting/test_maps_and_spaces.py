@@ -10,6 +10,7 @@ from pipeline_lib.reporting.projection import category_colors
 from tests.reporting import made_analyses
 from tests.reporting.made_analyses import map_table, planes
 
+POSTERIOR = [name for name in CHANNELS if name.startswith(("P", "O"))]
 NEUROMAG = [f"MEG {sensor:03d}{kind}" for sensor in (11, 21, 34, 44, 143, 211) for kind in (1, 2, 3)]
 
 
@@ -113,3 +114,13 @@ def test_at_most_twelve_categories_have_a_colour():
 def test_without_categories_all_are_grey(nothing):
     (figure, _) = projection.draw(planes([nothing] * 4)).values()
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"brain", "image", "no category"}
+
+
+@pytest.mark.parametrize(("ch_names", "covered"), [(CHANNELS, True), (POSTERIOR, False)])
+def test_nothing_is_drawn_where_no_sensor_is(ch_names, covered):
+    (part,) = topographies.draw(map_table(ch_names=ch_names)).subfigs
+    axes = part.axes[0]
+    shown = axes.images[0].get_clip_path().get_fully_transformed_path()
+    forehead, occiput = axes.transData.transform([(0, 0.8), (0, -0.8)])
+    assert shown.contains_point(occiput)
+    assert shown.contains_point(forehead) == covered

@@ -75,3 +75,10 @@ def test_without_norms_of_objectives_only_those_of_branches_are_drawn():
 def test_objectives_have_the_names_they_have_in_the_parameters():
     figure = trajectories.draw_weights(curves(objectives=("brain_image", "adapter_consistency")))
     assert {"brain-image", "adapter-consistency"} < set(lines_of(figure.axes[0]))
+
+
+def test_an_objective_that_is_not_validated_has_its_training_loss_alone():
+    axes = trajectories.draw_losses(curves().drop(columns="valid_image_text")).axes
+    assert {"training", "validation"} <= set(lines_of(axes[0]))
+    assert "validation" not in lines_of(axes[2])
+    assert "training" in lines_of(axes[2])
