@@ -4,13 +4,13 @@ trialign decode --model data/runs/intra/sub-01-seed0 --recording new/raw_eeg_tes
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.notices import notice
 
 SHEET = "contact_sheet.html"
 TABLE = "ranking.csv"
@@ -104,7 +104,7 @@ def decode(
 
     def say(line: str) -> None:
         notes.append(line)
-        print(f"trialign: {line}", file=sys.stderr)
+        notice(line)
 
     decoded = decode_recordings(request, say)
     write_ranking(out / TABLE, decoded.ranked)
