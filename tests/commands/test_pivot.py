@@ -41,7 +41,8 @@ def test_one_parameter_alone():
 
 
 def test_values_stand_in_their_order():
-    found = [experiment(str(n), n, seeds=value) for n, value in enumerate((10, 2, 0.5, 1e-05, -3, "a10", "a9", True, None))]
+    values = (10, 2, 0.5, 1e-05, -3, "a10", "a9", True, None)
+    found = [experiment(str(n), n, seeds=value) for n, value in enumerate(values)]
     rows = pivot(found, "seeds", "", TOP1).rows
     assert [row[0] for row in rows] == ["-3", "1e-05", "0.5", "2", "10", "a9", "a10", "null", "true"]
 
