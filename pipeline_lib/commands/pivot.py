@@ -86,7 +86,7 @@ def differences(one: Experiment, baseline: Experiment) -> list[str]:
 
 def _without(experiments: Sequence[Experiment], metric: str) -> list[str]:
     names = [one.name for one in experiments if metric not in one.metrics]
-    return [f"without {metric}, and left out of means: {', '.join(names)}"] if names else []
+    return [f"without {metric}: {', '.join(names)}"] if names else []
 
 
 def _cell(values: list[float]) -> str:

@@ -31,7 +31,7 @@ def test_a_cell_is_the_mean_of_what_falls_into_it():
     assert grid.notes == [
         TOP1,
         "in brackets: of so many experiments it is the mean",
-        f"without {TOP1}, and left out of means: failed",
+        f"without {TOP1}: failed",
     ]
 
 
