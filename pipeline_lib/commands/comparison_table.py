@@ -49,19 +49,17 @@ def said(found: Comparison) -> list[str]:
 
 
 def _counts(rows: pd.DataFrame) -> Iterator[str]:
-    """Images, people, seeds and chance of each protocol and gallery, alike ones once."""
-    lines = []
+    """Images, people, seeds and chance of each protocol and gallery."""
     for (protocol, gallery), part in rows.groupby(["protocol", "gallery"], sort=False):
         seeds = part.drop_duplicates("system").set_index("system")["seeds"]
         of_each = f"{seeds.iloc[0]}" if seeds.nunique() == 1 else "/".join(map(str, seeds))
         chance = part.drop_duplicates("measure").set_index("measure")["chance"]
         levels = f"{percent(chance['top1'])} / {percent(chance['top5'])} %, MRR {chance['mrr']:.3f}"
         first = part.iloc[0]
-        lines.append(
+        yield (
             f"{protocol} {gallery}: {first['images']} images, subjects {first['subjects']}, seeds {of_each}; "
             f"chance {levels}"
         )
-    yield from lines
 
 
 def _figures(row: dict[str, Any]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ trialign decode --model data/runs/intra/sub-01-seed0 --recording new/raw_eeg_tes
 """
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pipeline_lib.common.errors import InputError
+from pipeline_lib.common.notices import notice
 
 SHEET = "contact_sheet.html"
 TABLE = "ranking.csv"
@@ -185,7 +185,7 @@ def _say(notes: list[str], line: str) -> None:
     from pipeline_lib.commands.model_page import printable
 
     notes.append(printable(line))
-    print(f"trialign: {notes[-1]}", file=sys.stderr)
+    notice(notes[-1])
 
 
 def check_folder(out: Path) -> None:

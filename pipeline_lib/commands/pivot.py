@@ -9,6 +9,7 @@ from typing import Any
 from pipeline_lib.commands.experiment_list import Experiment
 
 ABSENT = "–"
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def differences(one: Experiment, baseline: Experiment) -> list[str]:
 
 def _without(experiments: Sequence[Experiment], metric: str) -> list[str]:
     names = [one.name for one in experiments if metric not in one.metrics]
-    return [f"without {metric}, and left out of means: {', '.join(names)}"] if names else []
+    return [f"without {metric}: {', '.join(names)}"] if names else []
 
 
 def _cell(values: list[float]) -> str:
@@ -109,6 +110,8 @@ def _shown(value: Any) -> str:
 
 
 def _natural(text: str) -> list[tuple[int, float, str]]:
-    """Numbers by size, text by letters, ``2`` before ``10``."""
+    """Numbers by size, ``1e-05`` before ``0.001``; then text by letters, ``a2`` before ``a10``."""
+    if NUMBER.fullmatch(text):
+        return [(0, float(text), "")]
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
     return [(0, float(part), "") if place % 2 else (1, 0.0, part) for place, part in enumerate(parts) if part]

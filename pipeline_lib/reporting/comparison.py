@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.reporting.style import label, new_figure
+from pipeline_lib.reporting.style import label, literal, new_figure
 
 TITLES = {"top1": "top-1", "top5": "top-5", "mrr": "mean reciprocal rank"}
 SIGNIFICANT = 0.05
@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame) -> Figure:
             part = others[(others["protocol"] == protocol) & (others["measure"] == measure)]
             _panel(axes, part, f"{protocol}: {TITLES[measure]}", points=measure != "mrr")
             axes.set_ylabel(axes.get_ylabel() if axes is line[0] else "")
-    baseline = _plain(table["system"].iloc[0])
+    baseline = literal(table["system"].iloc[0])
     panels[0, 0].axvline(0.0, color="0.4", linestyle="--", linewidth=1, label=f"no difference to {baseline}")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
@@ -47,12 +47,7 @@ def _panel(axes: Axes, part: pd.DataFrame, title: str, *, points: bool) -> None:
     axes.hlines(place, low, high, color="C0", label="95 % interval over images")
     axes.plot(shift[clear], place[clear], "o", color="C0", label=f"p < {SIGNIFICANT:g} (Holm)")
     axes.plot(shift[~clear], place[~clear], "o", color="C0", markerfacecolor="white", label=f"p ≥ {SIGNIFICANT:g}")
-    names = [_plain(f"{row.system}, {row.gallery}") for row in part.itertuples()]
+    names = [literal(f"{row.system}, {row.gallery}") for row in part.itertuples()]
     axes.set_yticks(place, names)
     axes.set_ylim(len(part) - 0.5, -0.5)
     label(axes, title=title, x=f"difference ({'percentage points' if points else 'MRR, 0 to 1'})", y="system, gallery")
-
-
-def _plain(text: str) -> str:
-    """Text that Matplotlib does not read as a formula."""
-    return text.replace("$", r"\$")

@@ -1,6 +1,7 @@
 """Images on a plane."""
 
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from tests.training.conftest import N_TEST
 TSNE = ProjectionParams(method="tsne", seed=0)
 
 
-@pytest.fixture
-def opened(params, tmp_path):
-    run, inputs = trained_run(tmp_path, params, epochs=1)
-    return run, inputs, write_categories(tmp_path / "categories.csv", run, form=LABELS, size=LABELS[::-1])
+@pytest.fixture(scope="module")
+def opened(shipped_params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("projection")
+    run, inputs = trained_run(folder, deepcopy(shipped_params), epochs=1)
+    return run, inputs, write_categories(folder / "categories.csv", run, form=LABELS, size=LABELS[::-1])
 
 
 def test_every_image_has_a_place_in_every_space(opened, params):

@@ -1,5 +1,6 @@
 """Which spaces are compared, with what, and up to which ceiling."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +13,12 @@ from tests.analysis.mapped_run import LABELS, N_TIMES, context_of, trained_run, 
 from tests.training.conftest import DIM, N_TEST
 
 
-@pytest.fixture
-def opened(params, tmp_path):
+@pytest.fixture(scope="module")
+def opened(shipped_params, tmp_path_factory):
     """A run trained so that it finds most images, and what makes contexts of it."""
-    run, inputs = trained_run(tmp_path, params, epochs=15)
-    path = write_categories(tmp_path / "categories.csv", run, form=LABELS, size=["big", "small", "", "big", "small"])
+    folder = tmp_path_factory.mktemp("similarity")
+    run, inputs = trained_run(folder, deepcopy(shipped_params), epochs=15)
+    path = write_categories(folder / "categories.csv", run, form=LABELS, size=["big", "small", "", "big", "small"])
     return run, inputs, path
 
 
@@ -95,10 +97,10 @@ def test_halves_are_the_trials_of_even_and_odd_number(opened):
             np.testing.assert_allclose(halves[half, row], expected, atol=1e-6)
 
 
-def test_images_shown_once_have_no_halves(opened):
+def test_images_shown_once_have_no_halves(opened, monkeypatch):
     store = opened[0].store
     first = _First(store.rows("trials", test=True))
-    store.rows = lambda kind, test: first
+    monkeypatch.setattr(store, "rows", lambda kind, test: first)
     assert split_means(store, ["image60", "image61"]) is None
 
 

@@ -1,14 +1,21 @@
 """Copies of the project in which whole pipelines run, small enough for every test run."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
+from networkx import dfs_postorder_nodes
 from ruamel.yaml import YAML
+
+from pipeline_lib.common.cli import run_stage
 
 MINIATURE = {
     "subjects": ["sub-01", "sub-02"],
@@ -27,6 +34,8 @@ MINIATURE = {
     "vse": {"size": 64},
     "train": {"epochs": 3, "inter_epochs": 2, "batch_size": 32, "validation": {"size": 10}},
     "evaluate": {"bootstrap": 50, "permutations": 50},
+    "analysis": {"attribution": {"steps": 2, "queries": 4}},
+    "report": {"best": 1, "worst": 1, "saliency": 1, "dpi": 40},
 }
 
 
@@ -48,6 +57,25 @@ class Project:
                 f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
             )
         return done
+
+    def reproduce_here(self, target: str) -> None:
+        """What ``dvc repro`` runs for a stage and those before it, in this process: imports are paid once.
+
+        Stages whose outputs are there are passed over.
+        """
+        with Repo(str(self.folder)) as repo:
+            (last,) = (stage for stage in repo.index.graph if stage.name == target)
+            for stage in list(dfs_postorder_nodes(repo.index.graph, last)):
+                if not all(Path(out.fs_path).exists() for out in stage.outs):
+                    self._run_here(*shlex.split(stage.cmd))
+
+    def _run_here(self, python: str, option: str, module: str, *options: str) -> None:
+        assert (python, option) == ("python", "-m")
+        with chdir(self.folder), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as done:
+            patch.setattr(sys, "argv", [module, *options])
+            run_stage(import_module(module).main)
+        if done.value.code:
+            pytest.fail(f"{module} {shlex.join(options)} exited with {done.value.code}")
 
     def edit_params(self, changes: dict[str, Any]) -> None:
         """Put nested `changes` into params.yaml."""

@@ -46,7 +46,7 @@ def test_single_trials_of_a_held_out_run_find_their_class(project_root, tmp_path
             },
         }
     )
-    project.run("dvc", "repro", "evaluate")
+    project.reproduce_here("evaluate")
     report = json.loads((tmp_path / "metrics" / "retrieval.json").read_text())
     assert any(line.startswith("closed set") for line in report["about"])
     assert "queries: single trials" in report["about"]

@@ -28,7 +28,7 @@ def test_the_meg_phantom_ends_in_metrics(project_root, tmp_path):
     project = copied_project(project_root, tmp_path)
     project.run("trialign", "preset", "phantom-meg", "--write")
     project.edit_params(SMALL)
-    project.run("dvc", "repro", "evaluate")
+    project.reproduce_here("evaluate")
     report = json.loads((tmp_path / "metrics" / "retrieval.json").read_text())
     assert report["about"][0].startswith("phantom-meg study, synthetic data")
     assert report["about"][1] == "zero-shot: no image of a test concept is shown in training"

@@ -51,7 +51,7 @@ def reproduce(project_root, folder, real_data, *, shuffled, seeds):
             "features": {"model": "mobilenet", "models": "data/raw/spikes-v4"},
         }
     )
-    project.run("dvc", "repro", "evaluate")
+    project.reproduce_here("evaluate")
     return json.loads((folder / "metrics" / "retrieval.json").read_text())
 
 

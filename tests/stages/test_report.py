@@ -103,6 +103,16 @@ def changed(study, edit):
     written(params, study["params_file"])
 
 
+@pytest.fixture
+def page_of(monkeypatch):
+    """Keeps the stage to some themes: others would draw figures that nobody looks at."""
+
+    def keep(*titles):
+        monkeypatch.setattr("stages.report.THEMES", [theme for theme in THEMES if theme.title in titles])
+
+    return keep
+
+
 def test_the_page_is_whole_and_harmless_without_a_network(page, tmp_path):
     seen = look_at(page, tmp_path)
     assert seen.console == []
@@ -139,7 +149,8 @@ def test_every_theme_and_every_setting_stands_there(page):
             assert f'alt="{kind} matches ({protocol})"' in html
 
 
-def test_a_table_without_rows_is_a_note(study, capsys):
+def test_a_table_without_rows_is_a_note(study, page_of, capsys):
+    page_of("Retrieval", "What is found")
     note = f"protocol,subject,seed,analysis,note\nintra,a,0,ranked,{REASON}\ninter,a,0,ranked,{REASON}\n"
     (study["metrics"] / "analysis" / "notes.csv").write_text(note)
     for name in ("analysis/ranked.csv", "plots/n_way.csv"):
@@ -155,7 +166,8 @@ def test_a_table_without_rows_is_a_note(study, capsys):
     assert 'alt="Expected n-way accuracy"' not in html
 
 
-def test_a_study_without_pictures_and_captions(study):
+def test_a_study_without_pictures_and_captions(study, page_of):
+    page_of("What is found", "Pictures and captions")
     write_captions(caption_table([], [], source="none"), study["captions"])
     for path in study["images"].iterdir():
         path.unlink()
