@@ -7,11 +7,13 @@ python -m stages.analyse --runs data/runs --epochs data/epochs --features data/f
 from pathlib import Path
 
 import typer
+from threadpoolctl import threadpool_limits
 
 from pipeline_lib.analysis.context import Context
 from pipeline_lib.analysis.params import AnalysisParams
 from pipeline_lib.analysis.tables import PLOTTED, analysis_tables, over_runs, write_table
 from pipeline_lib.common.cli import run_stage
+from pipeline_lib.common.device import use_threads
 from pipeline_lib.common.params import load_names, load_section
 from pipeline_lib.common.progress import progress
 from pipeline_lib.common.stimulus_table import read_stimulus_table
@@ -42,7 +44,9 @@ def main(
     )
     inputs = Inputs(runs, epochs, features, read_stimulus_table(stimuli))
     opened = progress(opened_runs(inputs, declared, evaluate.repeats), label="analyse", unit="run")
-    tables = analysis_tables(opened, Context(params, inputs))
+    use_threads(params.threads)
+    with threadpool_limits(params.threads):
+        tables = analysis_tables(opened, Context(params, inputs))
     for name, table in tables.items():
         write_table(table, out / f"{name}.csv")
     for name, keys in PLOTTED.items():

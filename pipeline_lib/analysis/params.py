@@ -79,6 +79,8 @@ class AnalysisParams(Section):
     regions : RegionsParams
     attribution : AttributionParams
     projection : ProjectionParams
+    threads : int
+        Of the CPU, :func:`pipeline_lib.common.device.use_threads`.
     """
 
     gallery: GalleryName
@@ -87,3 +89,4 @@ class AnalysisParams(Section):
     regions: RegionsParams
     attribution: AttributionParams
     projection: ProjectionParams
+    threads: PositiveInt

@@ -1,6 +1,7 @@
 """All analyses of all runs in one go, as stage `analyse` makes them."""
 
 import pandas as pd
+import torch
 import yaml
 
 from pipeline_lib.analysis.tables import ANALYSES, PLOTTED, RUN_COLUMNS, over_runs
@@ -80,3 +81,17 @@ def test_accuracies_of_all_analyses_agree(analysed, timed_study, shipped_params,
     every = tables["regions"].query("kind == 'all'").set_index(list(RUN_COLUMNS))["top1"]
     assert full.to_dict() == every.to_dict()
     assert abs(by_concept - full).max() < 1e-5
+
+
+def test_how_many_threads_the_machine_offers_changes_no_byte(analysed, timed_study, shipped_params, tmp_path_factory):
+    offered, tables = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            folder = tmp_path_factory.mktemp(f"threads{threads}")
+            analyse(analysed, timed_study, shipped_params, folder)
+            assert torch.get_num_threads() == shipped_params["analysis"]["threads"]
+            tables.append({path.name: path.read_bytes() for path in (folder / "analysis").iterdir()})
+    finally:
+        torch.set_num_threads(offered)
+    assert tables[0] == tables[1]
