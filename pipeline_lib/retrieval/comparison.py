@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline_lib.common.errors import InputError, bad_value, listed
 from pipeline_lib.retrieval.holm import holm
+from pipeline_lib.retrieval.metrics import chance_levels
 from pipeline_lib.retrieval.sign_flip import sign_flip_p_value
 from pipeline_lib.retrieval.uncertainty import bootstrap_interval
 
@@ -106,10 +107,8 @@ def image_values(queries: pd.DataFrame) -> pd.DataFrame:
 
 
 def chance_of(measure: str, gallery_size: int) -> float:
-    """What a random order gives where each query has one match: k/N, or H_N/N for ``mrr``."""
-    if measure == "mrr":
-        return float(np.mean(1.0 / np.arange(1, gallery_size + 1)))
-    return min(int(measure.removeprefix("top")), gallery_size) / gallery_size
+    """What a random order gives where each query has one match, one of :data:`MEASURES`."""
+    return chance_levels(np.ones(1, dtype=int), gallery_size)[measure]
 
 
 def _common_parts(
